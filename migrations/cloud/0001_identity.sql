@@ -1,0 +1,145 @@
+-- Identity: one user table, one session table, one key set under every module.
+-- One text for both databases: $ID is each engine's identity column; instants are BIGINT milliseconds since 1970 (UTC);
+-- bytes are lower-case hexadecimal TEXT unless a hot path needs BYTEA.
+
+CREATE TABLE institutions (
+    id          $ID,
+    uuid        UUID NOT NULL UNIQUE,
+    code        TEXT NOT NULL UNIQUE,
+    name        TEXT NOT NULL,
+    is_active   BOOLEAN NOT NULL DEFAULT TRUE,
+    created_at  BIGINT NOT NULL,
+    updated_at  BIGINT NOT NULL
+);
+
+-- The modules of this cloud, and whatever else is registered.
+CREATE TABLE services (
+    id          $ID,
+    uuid        UUID NOT NULL UNIQUE,
+    code        TEXT NOT NULL UNIQUE,
+    name        TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    updated_at  BIGINT NOT NULL
+);
+
+CREATE TABLE institution_services (
+    id             $ID,
+    institution_id BIGINT NOT NULL REFERENCES institutions (id),
+    service_id     BIGINT NOT NULL REFERENCES services (id),
+    created_at     BIGINT NOT NULL,
+    UNIQUE (institution_id, service_id)
+);
+
+CREATE TABLE users (
+    id             $ID,
+    uuid           UUID NOT NULL UNIQUE,
+    institution_id BIGINT REFERENCES institutions (id),      -- NULL: a super admin, who belongs to none
+    nisn_nip_nik   TEXT,
+    username       TEXT UNIQUE,
+    name           TEXT NOT NULL,
+    email          TEXT UNIQUE,
+    phone          TEXT,
+    password_hash  TEXT NOT NULL,                             -- argon2id, PHC string
+    photo_path     TEXT,
+    is_active      BOOLEAN NOT NULL DEFAULT TRUE,
+    token_version  BIGINT NOT NULL DEFAULT 0,                 -- raised when every token of the user must die
+    created_at     BIGINT NOT NULL,
+    updated_at     BIGINT NOT NULL
+);
+-- The login id of the attendance module. Unique over the whole cloud: a login names no school.
+CREATE UNIQUE INDEX users_nisn_nip_nik ON users (nisn_nip_nik) WHERE nisn_nip_nik IS NOT NULL;
+CREATE INDEX users_by_institution ON users (institution_id, id);
+
+CREATE TABLE roles (
+    id          BIGINT PRIMARY KEY,                           -- the attendance contract fixes 1..5
+    service_id  BIGINT NOT NULL REFERENCES services (id),
+    code        TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    UNIQUE (service_id, code)
+);
+
+CREATE TABLE permissions (
+    id          $ID,
+    service_id  BIGINT NOT NULL REFERENCES services (id),
+    code        TEXT NOT NULL,
+    UNIQUE (service_id, code)
+);
+
+CREATE TABLE role_permissions (
+    role_id       BIGINT NOT NULL REFERENCES roles (id),
+    permission_id BIGINT NOT NULL REFERENCES permissions (id),
+    PRIMARY KEY (role_id, permission_id)
+);
+
+-- One role per user and service.
+CREATE TABLE user_roles (
+    user_id    BIGINT NOT NULL REFERENCES users (id),
+    service_id BIGINT NOT NULL REFERENCES services (id),
+    role_id    BIGINT NOT NULL REFERENCES roles (id),
+    PRIMARY KEY (user_id, service_id)
+);
+
+CREATE TABLE sessions (
+    id            UUID PRIMARY KEY,
+    user_id       BIGINT NOT NULL REFERENCES users (id),
+    client        TEXT NOT NULL,                              -- which dialect's login made it
+    user_agent    TEXT,
+    address       TEXT,
+    created_at    BIGINT NOT NULL,
+    last_seen_at  BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    revoked_at    BIGINT
+);
+CREATE INDEX sessions_by_user ON sessions (user_id, created_at);
+
+-- Rotating; the use of a spent one revokes its session, and so its whole family.
+CREATE TABLE refresh_tokens (
+    token_hash  TEXT PRIMARY KEY,                             -- SHA-256 of the token
+    session_id  UUID NOT NULL REFERENCES sessions (id),
+    parent_hash TEXT,
+    created_at  BIGINT NOT NULL,
+    expires_at  BIGINT NOT NULL,
+    used_at     BIGINT
+);
+CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_id);
+
+-- One outstanding per user and purpose.
+CREATE TABLE one_time_codes (
+    user_id     BIGINT NOT NULL REFERENCES users (id),
+    purpose     TEXT NOT NULL,
+    code_hash   TEXT NOT NULL,
+    tries_left  BIGINT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    expires_at  BIGINT NOT NULL,
+    PRIMARY KEY (user_id, purpose)
+);
+
+-- Failed logins, by account and by address. Never permanent: an account waits longer, and says no more than that.
+CREATE TABLE login_throttles (
+    subject        TEXT PRIMARY KEY,                          -- 'account:…' or 'address:…'
+    failures       BIGINT NOT NULL,
+    window_ends_at BIGINT NOT NULL,
+    blocked_until  BIGINT NOT NULL
+);
+
+CREATE TABLE signing_keys (
+    kid         TEXT PRIMARY KEY,
+    algorithm   TEXT NOT NULL,                                -- EdDSA
+    secret      TEXT NOT NULL,                                -- sealed with the deployment's key
+    public      TEXT NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('active', 'passive', 'removed')),
+    created_at  BIGINT NOT NULL
+);
+
+CREATE TABLE audit_log (
+    id             $ID,
+    institution_id BIGINT,
+    at             BIGINT NOT NULL,
+    actor          TEXT NOT NULL,                             -- 'user:8', 'device:…', 'system'
+    action         TEXT NOT NULL,                             -- 'session.login', 'setting.update', …
+    subject        TEXT NOT NULL,
+    before         JSONB,
+    after          JSONB,
+    request_id     TEXT
+);
+CREATE INDEX audit_log_by_institution ON audit_log (institution_id, at);

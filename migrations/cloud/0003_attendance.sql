@@ -1,0 +1,127 @@
+-- Attendance. Every table of a school's data carries institution_id, which leads every key and index.
+
+CREATE TABLE settings (
+    institution_id BIGINT NOT NULL REFERENCES institutions (id),
+    key_name       TEXT NOT NULL,
+    value          TEXT NOT NULL,
+    description    TEXT NOT NULL,
+    updated_at     BIGINT NOT NULL,
+    PRIMARY KEY (institution_id, key_name)
+);
+
+-- The school's own secrets: the key of its rotating QR, the keys its cards are signed with.
+CREATE TABLE institution_keys (
+    institution_id BIGINT NOT NULL REFERENCES institutions (id),
+    purpose        TEXT NOT NULL CHECK (purpose IN ('qr', 'card')),
+    epoch          BIGINT NOT NULL,
+    secret         TEXT NOT NULL,                             -- sealed with the deployment's key
+    public         TEXT,
+    created_at     BIGINT NOT NULL,
+    PRIMARY KEY (institution_id, purpose, epoch)
+);
+
+CREATE TABLE classes (
+    id                  $ID,
+    institution_id      BIGINT NOT NULL REFERENCES institutions (id),
+    name                TEXT NOT NULL,
+    homeroom_teacher_id BIGINT REFERENCES users (id),
+    created_at          BIGINT NOT NULL,
+    updated_at          BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX classes_by_name ON classes (institution_id, name);
+
+CREATE TABLE class_students (
+    id             $ID,
+    institution_id BIGINT NOT NULL REFERENCES institutions (id),
+    class_id       BIGINT NOT NULL REFERENCES classes (id),
+    student_id     BIGINT NOT NULL REFERENCES users (id),
+    academic_year  BIGINT NOT NULL,
+    created_at     BIGINT NOT NULL,
+    UNIQUE (institution_id, class_id, student_id, academic_year)
+);
+CREATE INDEX class_students_by_student ON class_students (institution_id, student_id, academic_year);
+
+CREATE TABLE student_cards (
+    id             $ID,
+    institution_id BIGINT NOT NULL REFERENCES institutions (id),
+    student_id     BIGINT NOT NULL REFERENCES users (id),
+    serial         BIGINT NOT NULL,                           -- the student's first, second, … card
+    qr_code        TEXT NOT NULL,                             -- the plain code of the documents
+    signed_code    TEXT NOT NULL,                             -- what the printed QR holds: HC1.…
+    is_active      BOOLEAN NOT NULL,
+    generated_at   BIGINT NOT NULL,
+    created_at     BIGINT NOT NULL,
+    updated_at     BIGINT NOT NULL,
+    UNIQUE (institution_id, qr_code),
+    UNIQUE (institution_id, student_id, serial)
+);
+CREATE UNIQUE INDEX student_cards_one_active ON student_cards (institution_id, student_id) WHERE is_active;
+
+CREATE TABLE holidays (
+    id             $ID,
+    institution_id BIGINT NOT NULL REFERENCES institutions (id),
+    day            DATE NOT NULL,
+    name           TEXT NOT NULL,
+    created_at     BIGINT NOT NULL,
+    UNIQUE (institution_id, day)
+);
+
+CREATE TABLE leaves (
+    id               $ID,
+    institution_id   BIGINT NOT NULL REFERENCES institutions (id),
+    user_id          BIGINT NOT NULL REFERENCES users (id),
+    leave_type       TEXT NOT NULL CHECK (leave_type IN ('izin', 'cuti', 'dinas_luar', 'sakit')),
+    start_date       DATE NOT NULL,
+    end_date         DATE NOT NULL,
+    reason           TEXT NOT NULL,
+    attachment_path  TEXT,
+    status           TEXT NOT NULL CHECK (status IN ('menunggu', 'disetujui', 'ditolak')),
+    approved_by      BIGINT REFERENCES users (id),
+    approval_comment TEXT,
+    approved_at      BIGINT,
+    created_at       BIGINT NOT NULL,
+    updated_at       BIGINT NOT NULL
+);
+CREATE INDEX leaves_by_user ON leaves (institution_id, user_id, start_date);
+
+CREATE TABLE announcements (
+    id             $ID,
+    institution_id BIGINT NOT NULL REFERENCES institutions (id),
+    title          TEXT NOT NULL,
+    content        TEXT NOT NULL,
+    author_id      BIGINT NOT NULL REFERENCES users (id),
+    is_published   BOOLEAN NOT NULL,
+    published_at   BIGINT,
+    created_at     BIGINT NOT NULL,
+    updated_at     BIGINT NOT NULL
+);
+
+-- One check-in and one check-out per person and school day: the natural key. A row is never edited or deleted.
+CREATE TABLE attendance (
+    id             $ID,
+    institution_id BIGINT NOT NULL,
+    user_id        BIGINT NOT NULL,
+    day            DATE NOT NULL,
+    type           TEXT NOT NULL CHECK (type IN ('checkin', 'checkout')),
+    status         TEXT NOT NULL CHECK (status IN ('hadir', 'terlambat', 'izin', 'sakit', 'alpha')),
+    late_minutes   BIGINT NOT NULL,
+    early_minutes  BIGINT NOT NULL,
+    claimed_at     BIGINT NOT NULL,
+    trusted_at     BIGINT NOT NULL,
+    time_grade     TEXT NOT NULL,
+    latitude       DOUBLE PRECISION,
+    longitude      DOUBLE PRECISION,
+    accuracy       DOUBLE PRECISION,
+    fence          TEXT,
+    photo_path     TEXT,
+    qr_token_used  TEXT NOT NULL,
+    class_id       BIGINT,                                    -- as it was then; a move never rewrites history
+    rules_version  BIGINT NOT NULL,                           -- of the settings that decided the status
+    event_id       UUID NOT NULL,
+    device_id      UUID,                                      -- NULL: recorded online, at the cloud itself
+    gate           TEXT,
+    operator_id    BIGINT,
+    created_at     BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX attendance_natural_key ON attendance (institution_id, user_id, day, type);
+CREATE INDEX attendance_by_day ON attendance (institution_id, day, user_id);
