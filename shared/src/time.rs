@@ -253,7 +253,8 @@ impl TimeBasis {
         let counted = self.counted(now);
         let behind = self.start.wall < self.floor;
         let ahead = self.start.wall.since(self.floor) > LEAP_MS;
-        let grade = if behind || ahead || self.stepped(now).is_some() { Grade::Suspect } else { Grade::Estimated };
+        let grade =
+            if behind || ahead || self.stepped(now).is_some() { Grade::Suspect } else { Grade::Estimated };
         Trusted { time: if behind { counted.max(self.floor) } else { counted }, grade }
     }
 
@@ -328,7 +329,10 @@ mod tests {
             Trusted { time: floor, grade: Grade::Suspect },
             "a box that woke up in 1970"
         );
-        assert_eq!(starts(floor.0 + LEAP_MS + 1).trust(reading(floor.0 + LEAP_MS + 1, 0)).grade, Grade::Suspect);
+        assert_eq!(
+            starts(floor.0 + LEAP_MS + 1).trust(reading(floor.0 + LEAP_MS + 1, 0)).grade,
+            Grade::Suspect
+        );
         assert_eq!(starts(floor.0 + HOUR).trust(reading(floor.0 + HOUR, 0)).grade, Grade::Estimated);
     }
 
