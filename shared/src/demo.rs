@@ -57,8 +57,16 @@ impl School {
     }
 }
 
+/// Students in a class.
+pub const CLASS_SIZE: usize = 30;
+
 /// Both schools of the demo.
 pub fn schools() -> [School; 2] {
+    schools_of(CLASS_SIZE)
+}
+
+/// The same schools with classes of another size, for measuring. Students then have numbers of eight digits.
+pub fn schools_of(class_size: usize) -> [School; 2] {
     [
         school(
             "SMAN1",
@@ -67,6 +75,7 @@ pub fn schools() -> [School; 2] {
             Point { latitude: -6.2, longitude: 106.8166 },
             &["X IPA 1", "X IPA 2", "X IPS 1", "XI IPA 1", "XI IPS 1", "XII IPA 1"],
             &Numbers { admin: 5001, head: 4001, staff: 3001, teachers: 2001, students: 1001 },
+            class_size,
         ),
         school(
             "SMPN2",
@@ -75,6 +84,7 @@ pub fn schools() -> [School; 2] {
             Point { latitude: -2.5337, longitude: 140.7181 },
             &["VII A", "VII B"],
             &Numbers { admin: 5101, head: 4101, staff: 3101, teachers: 2101, students: 1301 },
+            class_size,
         ),
     ]
 }
@@ -87,9 +97,6 @@ struct Numbers {
     students: usize,
 }
 
-/// Students in a class.
-const CLASS_SIZE: usize = 30;
-
 fn school(
     code: &'static str,
     name: &'static str,
@@ -97,7 +104,9 @@ fn school(
     point: Point,
     classes: &[&'static str],
     first: &Numbers,
+    class_size: usize,
 ) -> School {
+    let first_student = if class_size == CLASS_SIZE { first.students } else { first.students * 10_000 };
     let person = |number: usize, role, class| Person {
         number: number.to_string(),
         name: if number == 5001 { "Admin Utama".into() } else { person_name(number) },
@@ -177,6 +186,13 @@ mod tests {
         );
         let numbers: BTreeSet<_> = sma.people.iter().chain(&smp.people).map(|p| &p.number).collect();
         assert_eq!(numbers.len(), sma.people.len() + smp.people.len(), "a number is a login");
+    }
+
+    #[test]
+    fn a_larger_school_keeps_every_number_unique() {
+        let schools = schools_of(500);
+        let numbers: BTreeSet<_> = schools.iter().flat_map(|s| &s.people).map(|p| &p.number).collect();
+        assert_eq!(numbers.len(), 8 * 500 + 9 + 5);
     }
 
     #[test]
