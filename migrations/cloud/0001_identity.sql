@@ -130,6 +130,8 @@ CREATE TABLE signing_keys (
     state       TEXT NOT NULL CHECK (state IN ('active', 'passive', 'removed')),
     created_at  BIGINT NOT NULL
 );
+-- Of several nodes that start at once, one makes the key.
+CREATE UNIQUE INDEX signing_keys_one_active ON signing_keys (algorithm) WHERE state = 'active';
 
 CREATE TABLE audit_log (
     id             $ID,

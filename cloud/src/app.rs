@@ -1,0 +1,32 @@
+//! What every handler is given: the state of one running cloud.
+
+use std::sync::Arc;
+
+use hadir_shared::time::{Clock, Millis};
+
+use crate::{clock::Ids, config::Config, db::Db, identity::Identity, jobs::Bell, seal::Seal};
+
+/// Cheap to clone; nothing in it belongs to one request. Whatever must outlive the process is in the database.
+#[derive(Clone)]
+pub struct App {
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Ids,
+    pub config: Arc<Config>,
+    pub seal: Seal,
+    pub identity: Identity,
+    /// Wakes the job workers after a commit that enqueued something.
+    pub jobs: Bell,
+}
+
+impl App {
+    /// Over a database that is migrated. Makes the first signing key where there is none.
+    pub async fn new(db: Db, clock: Arc<dyn Clock>, ids: Ids, config: Config, seal: Seal) -> anyhow::Result<Self> {
+        let identity = Identity::open(&db, clock.now(), &ids, &seal, &config).await?;
+        Ok(Self { db, clock, ids, config: Arc::new(config), seal, identity, jobs: Bell::default() })
+    }
+
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+}

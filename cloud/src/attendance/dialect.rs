@@ -1,0 +1,157 @@
+//! How attendance answers: `{success: true, message?, data?}`, and `{success: false, message, errors?}`.
+
+#![expect(clippy::disallowed_types, reason = "the one place of this module that builds an envelope")]
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use hadir_shared::time::Millis;
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use crate::{
+    fail::{Fail, Flaw, NoSession, Problem},
+    http::Page,
+};
+
+/// 200 with a message and data: `Said("Data user berhasil diambil", data)`.
+#[derive(Debug)]
+pub struct Said<T>(pub &'static str, pub T);
+
+impl<T: Serialize> IntoResponse for Said<T> {
+    fn into_response(self) -> Response {
+        Json(json!({ "success": true, "message": self.0, "data": self.1 })).into_response()
+    }
+}
+
+/// 201 with a message and data.
+#[derive(Debug)]
+pub struct Created<T>(pub &'static str, pub T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::CREATED, Said(self.0, self.1)).into_response()
+    }
+}
+
+/// 200 with data and no message.
+#[derive(Debug)]
+pub struct Data<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Data<T> {
+    fn into_response(self) -> Response {
+        Json(json!({ "success": true, "data": self.0 })).into_response()
+    }
+}
+
+/// 200 with a message and no data.
+#[derive(Debug)]
+pub struct Done(pub &'static str);
+
+impl IntoResponse for Done {
+    fn into_response(self) -> Response {
+        Json(json!({ "success": true, "message": self.0 })).into_response()
+    }
+}
+
+/// The `data` of a list: Laravel's paginator, in full.
+#[derive(Debug, Serialize)]
+pub struct Paginated<T> {
+    current_page: i64,
+    data: Vec<T>,
+    first_page_url: String,
+    from: Option<i64>,
+    last_page: i64,
+    last_page_url: String,
+    next_page_url: Option<String>,
+    path: String,
+    per_page: i64,
+    prev_page_url: Option<String>,
+    to: Option<i64>,
+    total: i64,
+}
+
+impl<T> Paginated<T> {
+    /// `rows` are those of the page, `total` is the length of the whole list.
+    pub fn new(page: &Page, rows: Vec<T>, total: i64) -> Self {
+        let last = page.last(total);
+        let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let from = (count > 0).then(|| page.offset() + 1);
+        Self {
+            current_page: page.page,
+            first_page_url: page.url(1),
+            from,
+            last_page: last,
+            last_page_url: page.url(last),
+            next_page_url: (page.page < last).then(|| page.url(page.page + 1)),
+            path: page.path.clone(),
+            per_page: page.per_page,
+            prev_page_url: (page.page > 1).then(|| page.url(page.page - 1)),
+            to: from.map(|from| from + count - 1),
+            total,
+            data: rows,
+        }
+    }
+}
+
+/// `#[serde(serialize_with = "dialect::instant")]`: `2025-08-21T08:54:57.000000Z`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+pub fn instant<S: Serializer>(at: &Millis, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&at.to_rfc3339_micros())
+}
+
+/// The words of every failure.
+pub fn failure(fail: &Fail) -> Response {
+    let (status, message) = match fail {
+        Fail::Unauthenticated(NoSession::Missing | NoSession::Invalid) => (fail.status(), "Token tidak valid"),
+        Fail::Unauthenticated(NoSession::Expired) => (fail.status(), "Token sudah kadaluarsa. Silakan login kembali"),
+        Fail::BadCredentials => (fail.status(), "Kredensial tidak valid"),
+        Fail::Denied(text) | Fail::NotFound(text) | Fail::Conflict(text) | Fail::Gone(text) | Fail::BadRequest(text) => {
+            (fail.status(), text.as_ref())
+        }
+        Fail::NoRoute => (fail.status(), "Alamat tidak ditemukan"),
+        Fail::WrongMethod => (fail.status(), "Metode tidak didukung untuk alamat ini"),
+        Fail::Invalid(problems) => return invalid(problems),
+        Fail::Taken { field, message } => {
+            return invalid(&[Problem::new(*field, Flaw::Said(message.clone()))]);
+        }
+        Fail::Malformed(_) => (fail.status(), "Isi permintaan bukan JSON yang valid"),
+        Fail::WrongContentType => (fail.status(), "Content-Type harus application/json"),
+        Fail::TooLarge => (fail.status(), "Isi permintaan terlalu besar"),
+        Fail::TooMany { .. } => (fail.status(), "Terlalu banyak percobaan. Silakan coba lagi nanti"),
+        Fail::Unavailable { .. } | Fail::TimedOut => (fail.status(), "Server sedang sibuk. Silakan coba lagi"),
+        Fail::Internal(_) => (fail.status(), "Terjadi kesalahan pada server"),
+    };
+    (status, Json(json!({ "success": false, "message": message }))).into_response()
+}
+
+fn invalid(problems: &[Problem]) -> Response {
+    let mut errors: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for problem in problems {
+        let field = if problem.field.is_empty() { "body" } else { &problem.field };
+        errors.entry(field).or_default().push(flaw(field, &problem.flaw));
+    }
+    let body = json!({ "success": false, "message": "Validasi gagal", "errors": errors });
+    (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
+}
+
+fn flaw(field: &str, flaw: &Flaw) -> String {
+    match flaw {
+        Flaw::Missing => format!("{field} wajib diisi"),
+        Flaw::WrongType(_) => format!("{field} tidak valid"),
+        Flaw::Unknown => format!("{field} tidak dikenal"),
+        Flaw::TooShort(least) => format!("{field} minimal {least} karakter"),
+        Flaw::TooLong(most) => format!("{field} maksimal {most} karakter"),
+        Flaw::OutOfRange(least, most) => format!("{field} harus antara {least} dan {most}"),
+        Flaw::NotEmail => format!("{field} harus berupa alamat email yang valid"),
+        Flaw::NotOneOf(words) => format!("{field} harus salah satu dari: {}", words.join(", ")),
+        Flaw::NotConfirmed => format!("Konfirmasi {field} tidak cocok"),
+        Flaw::Taken => format!("{field} sudah digunakan"),
+        Flaw::NoSuch => format!("{field} tidak ditemukan"),
+        Flaw::Said(text) => text.to_string(),
+    }
+}

@@ -1,0 +1,16 @@
+//! Attendance (SiPresensi). Contract: `contracts/attendance-sipresensi.md`, mounted at `/api`.
+
+use axum::Router;
+
+use crate::{app::App, http::speak};
+
+mod account;
+pub mod dialect;
+pub mod permits;
+
+/// The service's code in `services`.
+pub const SERVICE: &str = "ATTENDANCE";
+
+pub fn routes() -> Router<App> {
+    speak(Router::new().merge(account::routes()), dialect::failure)
+}

@@ -1,0 +1,88 @@
+//! Who asks. Asking for one of these in a handler's signature is what protects it.
+
+use std::{marker::PhantomData, ops::Deref};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{header::AUTHORIZATION, request::Parts},
+};
+use hadir_shared::ids::InstitutionId;
+
+use crate::{
+    app::App,
+    fail::{Fail, NoSession},
+    identity::Caller,
+};
+
+/// Anybody who is signed in, to whatever school or to none.
+impl FromRequestParts<App> for Caller {
+    type Rejection = Fail;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fail> {
+        let token = bearer(parts).ok_or(Fail::Unauthenticated(NoSession::Missing))?;
+        app.identity.caller(app, token).await
+    }
+}
+
+/// The token of `Authorization: Bearer …`.
+pub fn bearer(parts: &Parts) -> Option<&str> {
+    let (scheme, token) = parts.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+/// Somebody who is signed in and belongs to a school: `.institution` is the tenant of all he does.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub institution: InstitutionId,
+    pub caller: Caller,
+}
+
+impl Deref for Member {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl FromRequestParts<App> for Member {
+    type Rejection = Fail;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fail> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let institution = caller.institution.ok_or_else(|| Fail::denied("Akun ini tidak terhubung dengan sekolah mana pun"))?;
+        Ok(Self { institution, caller })
+    }
+}
+
+/// What a handler asks for before it does anything.
+pub trait Permission: Send + Sync + 'static {
+    /// As it stands in the table `permissions`: `attendance.students.scan`.
+    const CODE: &'static str;
+    /// What somebody reads who lacks it.
+    const REFUSAL: &'static str;
+}
+
+/// A member of a school who has the permission `P` there. `Allowed<ScanStudents>` in a signature is the check.
+#[derive(Debug)]
+pub struct Allowed<P> {
+    member: Member,
+    permission: PhantomData<P>,
+}
+
+impl<P> Deref for Allowed<P> {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        &self.member
+    }
+}
+
+impl<P: Permission> FromRequestParts<App> for Allowed<P> {
+    type Rejection = Fail;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fail> {
+        let member = Member::from_request_parts(parts, app).await?;
+        if member.may(P::CODE) { Ok(Self { member, permission: PhantomData }) } else { Err(Fail::denied(P::REFUSAL)) }
+    }
+}

@@ -1,0 +1,69 @@
+//! Which part of a list is asked for, and the links to the others.
+
+use axum::{
+    extract::{FromRequestParts, OriginalUri},
+    http::request::Parts,
+};
+use serde::Deserialize;
+
+use super::{Check, origin::origin, params};
+use crate::{app::App, fail::Fail};
+
+/// The most rows of one page.
+const MOST: i64 = 100;
+/// Rows of a page when the client does not say.
+const USUAL: i64 = 15;
+/// The last page that can be asked for; behind it an offset would only cost time.
+const LAST: i64 = 1_000_000;
+
+/// `?page` (from 1) and `?per_page` (1 to 100). Other values are [`Fail::Invalid`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub page: i64,
+    pub per_page: i64,
+    /// The list's own address, without its query.
+    pub path: String,
+    /// The rest of the query, so that a link keeps the filters it was made under.
+    filters: String,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    page: Option<i64>,
+    per_page: Option<i64>,
+}
+
+impl Page {
+    /// Rows to skip.
+    pub const fn offset(&self) -> i64 {
+        (self.page - 1) * self.per_page
+    }
+
+    /// The number of the last page of a list of `total` rows; an empty list has one page.
+    pub const fn last(&self, total: i64) -> i64 {
+        if total <= 0 { 1 } else { (total - 1) / self.per_page + 1 }
+    }
+
+    /// The address of page `n`.
+    pub fn url(&self, n: i64) -> String {
+        let and = if self.filters.is_empty() { "" } else { "&" };
+        format!("{}?{}{and}page={n}", self.path, self.filters)
+    }
+}
+
+impl FromRequestParts<App> for Page {
+    type Rejection = Fail;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fail> {
+        let query = parts.uri.query().unwrap_or_default();
+        let asked: Asked = params::read(query)?;
+        let mut check = Check::new();
+        let page = check.range("page", asked.page.unwrap_or(1), 1..=LAST);
+        let per_page = check.range("per_page", asked.per_page.unwrap_or(USUAL), 1..=MOST);
+        check.finish()?;
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
+        let others = form_urlencoded::parse(query.as_bytes()).filter(|(key, value)| key != "page" && !value.is_empty());
+        let filters = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
+        Ok(Self { page, per_page, path: format!("{}{}", origin(parts, app), uri.path()), filters })
+    }
+}

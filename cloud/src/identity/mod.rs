@@ -1,0 +1,82 @@
+//! Identity: the one core under every module. No module has its own login, password or session.
+//!
+//! What always holds:
+//! - a password is stored as argon2id and nowhere else; it is hashed by at most one task per core;
+//! - an unknown login, a wrong password, an inactive or waiting account get the same answer in the same time;
+//! - a token is good only while its session is: revoking the session ends it everywhere within [`CACHE_MS`];
+//! - a user's `token_version` is in every token: raising it ends them all;
+//! - who may not sign in any more (user or institution inactive) has no caller, whatever token he holds;
+//! - a role works only in a service that the user's institution has;
+//! - every change of state here leaves an audit row in its own transaction.
+//!
+//! Absent on purpose: anything that names a module. A module's login is its own handler over [`login`].
+
+use std::sync::Arc;
+
+use hadir_shared::time::Millis;
+
+use crate::{app::App, clock::Ids, config::Config, db::Db, fail::Fail, seal::Seal};
+
+pub mod audit;
+pub mod code;
+mod keys;
+mod login;
+pub mod password;
+pub mod refresh;
+pub mod seed;
+pub mod session;
+mod store;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod token;
+pub mod user;
+
+pub use audit::{Actor, Entry, audit};
+pub use keys::KeyRing;
+pub use login::{Attempt, Key, SignedIn, change_password, login};
+pub use session::{Caller, NewSession};
+pub use token::Claims;
+pub use user::{NewUser, User};
+
+/// How long a node believes what it knows of a session without asking the database: the longest a revoked one lives on
+/// another node. On the node that revoked it, it ends at once.
+pub const CACHE_MS: i64 = 2_000;
+
+/// The part of identity that lives in memory: keys, the hashing queue, sessions seen a moment ago. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity(Arc<Inner>);
+
+struct Inner {
+    keys: KeyRing,
+    hasher: password::Hasher,
+    cache: session::Cache,
+}
+
+impl Identity {
+    pub async fn open(db: &Db, now: Millis, ids: &Ids, seal: &Seal, config: &Config) -> anyhow::Result<Self> {
+        let issuer = config.public_url.clone().unwrap_or_else(|| "hadir-cloud".into());
+        let keys = KeyRing::open(db, now, ids, seal, issuer).await?;
+        Ok(Self(Arc::new(Inner { keys, hasher: password::Hasher::new(), cache: session::Cache::default() })))
+    }
+
+    /// The signing keys, for tokens of other kinds and for `/.well-known/jwks.json`.
+    pub fn keys(&self) -> &KeyRing {
+        &self.0.keys
+    }
+
+    pub fn hasher(&self) -> &password::Hasher {
+        &self.0.hasher
+    }
+
+    /// Who holds this access token. Fails with [`Fail::Unauthenticated`].
+    pub async fn caller(&self, app: &App, token: &str) -> Result<Caller, Fail> {
+        let claims = self.0.keys.verify(app, token).await?;
+        session::caller(app, &self.0.cache, &claims).await
+    }
+
+    /// Call after a commit that changed a session, a user, a role or an institution: this node forgets what it knew.
+    pub fn forget(&self) {
+        self.0.cache.clear();
+    }
+}

@@ -1,0 +1,189 @@
+//! Passwords: argon2id, m = 19456 KiB, t = 2, p = 1 (OWASP ASVS 5.0, appendix C), about 30 ms of one core.
+//!
+//! What always holds: at most one hash per core runs at a time, each holding its permit *inside* the blocking task, so that
+//! clients who hang up do not free places that are still in use; who waits longer than two seconds is told to come back;
+//! the length is checked before anything is hashed.
+
+use std::{sync::Arc, thread::available_parallelism, time::Duration};
+
+use anyhow::anyhow;
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+};
+use tokio::{
+    sync::Semaphore,
+    task::spawn_blocking,
+    time::timeout,
+};
+use zeroize::Zeroizing;
+
+use crate::{clock::Ids, fail::{Fail, Flaw}};
+
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// Parameters past these in a stored hash are not worked through: somebody else wrote them.
+const MOST_MEMORY_KIB: u32 = 65_536;
+const MOST_PASSES: u32 = 10;
+const MOST_LANES: u32 = 4;
+
+pub const SHORTEST: usize = 8;
+/// In bytes, so that nobody makes us read a book.
+pub const LONGEST: usize = 256;
+
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// The most guessed passwords of eight characters and more; compared without regard to case.
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// What is wrong with a new password, if anything. No rules of composition (ASVS 6.2.5).
+pub fn flaw(password: &str) -> Option<Flaw> {
+    if password.chars().count() < SHORTEST {
+        return Some(Flaw::TooShort(SHORTEST));
+    }
+    if password.len() > LONGEST {
+        return Some(Flaw::TooLong(LONGEST));
+    }
+    let lower = password.to_lowercase();
+    COMMON.lines().any(|common| common == lower).then(|| Flaw::Said("Kata sandi ini terlalu umum".into()))
+}
+
+/// The answer to a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    No,
+    Yes,
+    /// Right, but hashed with older parameters: hash it again.
+    Outdated,
+}
+
+/// The queue in front of the hash function.
+#[derive(Clone, Debug)]
+pub struct Hasher(Arc<Semaphore>);
+
+impl Hasher {
+    #[expect(clippy::new_without_default, reason = "there is one queue per process")]
+    pub fn new() -> Self {
+        Self(Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from))))
+    }
+
+    /// A PHC string. The caller has checked the password with [`flaw`].
+    pub async fn hash(&self, ids: &Ids, password: &str) -> Result<String, Fail> {
+        let salt: [u8; 16] = ids.bytes();
+        let password = Zeroizing::new(password.to_owned());
+        self.run(move || {
+            let hash = argon2()?.hash_password_with_salt(password.as_bytes(), &salt);
+            Ok(hash.map_err(|e| anyhow!("cannot hash: {e}"))?.to_string())
+        })
+        .await
+    }
+
+    /// Compares with a stored PHC string; with `None` (no such user) it works as long and says no.
+    pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<Match, Fail> {
+        if password.is_empty() || password.len() > LONGEST {
+            return Ok(Match::No);
+        }
+        let password = Zeroizing::new(password.to_owned());
+        let stored = stored.map(str::to_owned);
+        self.run(move || match stored {
+            Some(stored) => compare(&password, &stored),
+            None => argon2()?
+                .hash_password_with_salt(password.as_bytes(), &[0; 16])
+                .map(|_| Match::No)
+                .map_err(|e| anyhow!("cannot hash: {e}")),
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T, Fail> {
+        let busy = || Fail::Unavailable { retry_after: Duration::from_secs(5) };
+        let permit = timeout(LONGEST_WAIT, Arc::clone(&self.0).acquire_owned()).await.map_err(|_| busy())?;
+        let permit = permit.map_err(|_| busy())?;
+        let done = spawn_blocking(move || {
+            let result = work();
+            drop(permit);
+            result
+        });
+        Ok(done.await.map_err(anyhow::Error::from)??)
+    }
+}
+
+fn argon2() -> anyhow::Result<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|e| anyhow!("parameters: {e}"))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn compare(password: &str, stored: &str) -> anyhow::Result<Match> {
+    let hash = PasswordHash::new(stored).map_err(|e| anyhow!("a stored password hash cannot be read: {e}"))?;
+    let params = Params::try_from(&hash).map_err(|e| anyhow!("a stored password hash has odd parameters: {e}"))?;
+    anyhow::ensure!(
+        params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES && params.p_cost() <= MOST_LANES,
+        "a stored password hash asks for too much work"
+    );
+    if argon2()?.verify_password(password.as_bytes(), &hash).is_err() {
+        return Ok(Match::No);
+    }
+    let current = hash.algorithm.as_str() == "argon2id"
+        && (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES);
+    Ok(if current { Match::Yes } else { Match::Outdated })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn right_wrong_old_and_greedy() {
+        let hasher = Hasher::new();
+        let stored = hasher.hash(&Ids::seeded(1), "Rahasia123!").await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert_eq!(hasher.verify("Rahasia123!", Some(&stored)).await.unwrap(), Match::Yes);
+        assert_eq!(hasher.verify("rahasia123!", Some(&stored)).await.unwrap(), Match::No);
+        assert_eq!(hasher.verify("Rahasia123!", None).await.unwrap(), Match::No);
+        assert_eq!(hasher.verify(&"x".repeat(257), Some("not even a hash")).await.unwrap(), Match::No, "never hashed");
+
+        let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8192, 1, 1, None).unwrap());
+        let old = old.hash_password_with_salt(b"Rahasia123!", &[1; 16]).unwrap().to_string();
+        assert_eq!(hasher.verify("Rahasia123!", Some(&old)).await.unwrap(), Match::Outdated);
+        let greedy = stored.replace("m=19456", "m=4000000");
+        assert!(hasher.verify("Rahasia123!", Some(&greedy)).await.is_err(), "four gigabytes are not allocated");
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_does_not_free_a_place_that_is_still_used() {
+        let hasher = Hasher(Arc::new(Semaphore::new(1)));
+        let (started, is_started) = std::sync::mpsc::channel();
+        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+        let task = tokio::spawn({
+            let hasher = hasher.clone();
+            async move {
+                hasher
+                    .run(move || {
+                        started.send(()).unwrap();
+                        Ok(may_go_on.recv()?)
+                    })
+                    .await
+            }
+        });
+        spawn_blocking(move || is_started.recv().unwrap()).await.unwrap();
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert_eq!(hasher.0.available_permits(), 0, "the hash still runs");
+        go_on.send(()).unwrap();
+        let _free = timeout(Duration::from_secs(5), hasher.0.acquire()).await.unwrap().unwrap();
+    }
+
+    #[test]
+    fn new_passwords() {
+        assert_eq!(flaw("Rahasia123!"), None);
+        assert_eq!(flaw("kunci rumah nenek"), None);
+        assert_eq!(flaw("1234567"), Some(Flaw::TooShort(8)));
+        assert_eq!(flaw(&"x".repeat(257)), Some(Flaw::TooLong(256)));
+        assert!(matches!(flaw("Password1"), Some(Flaw::Said(_))));
+        assert!(COMMON.lines().all(|line| line.len() >= SHORTEST && line == line.to_lowercase()));
+    }
+}

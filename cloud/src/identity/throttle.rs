@@ -1,0 +1,94 @@
+//! Slows down guessing, without shutting anybody out.
+//!
+//! What always holds:
+//! - an attempt is counted before the password is looked at, so that parallel guesses do not get past the count;
+//! - after five failures an account waits 30 s, then twice as long each time, 15 minutes at most; an attempt during the wait
+//!   neither counts nor prolongs it, and is answered like a wrong password;
+//! - from an address at which the user has signed in before, the account's wait does not apply (it has its own), so that
+//!   a stranger who keeps guessing cannot keep a teacher out;
+//! - an address has a large budget of failures (a school is one address), and only that budget answers "too many".
+
+use std::{net::IpAddr, time::Duration};
+
+use hadir_shared::{ids::UserId, time::Millis};
+
+use super::store;
+use crate::{
+    db::Tx,
+    fail::Fail,
+};
+
+const FREE_FAILURES: i64 = 5;
+const FIRST_WAIT_MS: i64 = 30_000;
+const LONGEST_WAIT_MS: i64 = 15 * 60_000;
+/// Failures of an account are forgotten after this long without one.
+const ACCOUNT_WINDOW_MS: i64 = 60 * 60_000;
+const ADDRESS_FAILURES: i64 = 100;
+const ADDRESS_WINDOW_MS: i64 = 10 * 60_000;
+
+/// One attempt, to be told how it ended.
+pub(super) struct Counted {
+    account: String,
+    address: String,
+}
+
+/// `Ok(None)`: the account waits. Fails with [`Fail::TooMany`] when the address has used up its budget.
+pub(super) async fn count(
+    tx: &mut Tx,
+    login: &str,
+    user: Option<UserId>,
+    address: IpAddr,
+    now: Millis,
+) -> Result<Option<Counted>, Fail> {
+    let place = format!("address:{address}");
+    if let Some(until) = store::blocked_until(tx, &place, now).await? {
+        return Err(too_many(until, now));
+    }
+    let known = match user {
+        Some(user) => store::has_session_from(tx, user, &address.to_string()).await?,
+        None => false,
+    };
+    let account = if known { format!("account:{login}@{address}") } else { format!("account:{login}") };
+    if store::blocked_until(tx, &account, now).await?.is_some() {
+        return Ok(None);
+    }
+    let failures = store::count_failure(tx, &account, now, now.plus_millis(ACCOUNT_WINDOW_MS)).await?;
+    if failures >= FREE_FAILURES {
+        store::block(tx, &account, now.plus_millis(wait(failures))).await?;
+    }
+    let failures = store::count_failure(tx, &place, now, now.plus_millis(ADDRESS_WINDOW_MS)).await?;
+    if failures >= ADDRESS_FAILURES {
+        store::block(tx, &place, now.plus_millis(ADDRESS_WINDOW_MS)).await?;
+    }
+    Ok(Some(Counted { account, address: place }))
+}
+
+impl Counted {
+    /// It was the right password: it was no failure.
+    pub(super) async fn succeeded(&self, tx: &mut Tx) -> Result<(), Fail> {
+        store::forget_failures(tx, &self.account).await?;
+        store::uncount_failure(tx, &self.address).await?;
+        Ok(())
+    }
+}
+
+const fn wait(failures: i64) -> i64 {
+    let doublings = failures - FREE_FAILURES;
+    if doublings >= 5 { LONGEST_WAIT_MS } else { FIRST_WAIT_MS << doublings }
+}
+
+fn too_many(until: Millis, now: Millis) -> Fail {
+    let ms = u64::try_from(until.since(now)).unwrap_or(0);
+    Fail::TooMany { retry_after: Duration::from_secs(ms.div_ceil(1000)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_to_a_quarter_of_an_hour() {
+        let seconds: Vec<i64> = (5..=12).map(|failures| wait(failures) / 1000).collect();
+        assert_eq!(seconds, [30, 60, 120, 240, 480, 900, 900, 900]);
+    }
+}

@@ -1,0 +1,152 @@
+//! People with an account.
+
+use hadir_shared::{
+    ids::{InstitutionId, UserId},
+    time::Millis,
+};
+use serde_json::json;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{
+    audit::{Actor, Entry, audit},
+    login::Key,
+    store,
+};
+use crate::{app::App, db::{ResultExt as _, Tx}, fail::Fail};
+
+/// A row of `users`.
+#[derive(Debug, Clone, FromRow)]
+pub struct User {
+    #[sqlx(try_from = "i64")]
+    pub id: UserId,
+    pub uuid: Uuid,
+    pub institution_id: Option<i64>,
+    pub nisn_nip_nik: Option<String>,
+    pub username: Option<String>,
+    pub name: String,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    pub password_hash: String,
+    pub photo_path: Option<String>,
+    pub is_active: bool,
+    pub token_version: i64,
+    #[sqlx(try_from = "i64")]
+    pub created_at: Millis,
+    #[sqlx(try_from = "i64")]
+    pub updated_at: Millis,
+}
+
+/// Somebody to be registered. Texts are valid, e-mail and username in lower case.
+#[derive(Debug, Clone, Default)]
+pub struct NewUser<'a> {
+    pub institution: Option<InstitutionId>,
+    pub number: Option<&'a str>,
+    pub username: Option<&'a str>,
+    pub name: &'a str,
+    pub email: Option<&'a str>,
+    pub phone: Option<&'a str>,
+    /// From [`super::password::Hasher::hash`].
+    pub password_hash: &'a str,
+}
+
+/// Registers somebody. The number, username or e-mail may be somebody else's: `taken` says which failure that is (ask
+/// [`name_in_use`] before, where the field must be named).
+pub async fn create(tx: &mut Tx, app: &App, by: Actor, new: &NewUser<'_>, taken: Fail) -> Result<UserId, Fail> {
+    let now = app.now();
+    let id = store::insert_user(tx, app.ids.uuid(now), new, now).await.on_taken(taken)?;
+    let mut entry = Entry::new(by, "user.create", format!("user:{id}")).after(json!({"name": new.name, "number": new.number}));
+    entry.institution = new.institution;
+    audit(tx, app, &entry).await?;
+    Ok(id)
+}
+
+pub async fn by_id(tx: &mut Tx, id: UserId) -> Result<Option<User>, Fail> {
+    Ok(store::user(tx, id).await?)
+}
+
+/// By number, username or e-mail (both in any case).
+pub async fn by_key(tx: &mut Tx, key: Key<'_>) -> Result<Option<User>, Fail> {
+    Ok(match key {
+        Key::Number(number) => store::user_by_number(tx, number.trim()).await?,
+        Key::Username(name) => store::user_by_username(tx, &name.trim().to_lowercase()).await?,
+        Key::Email(email) => store::user_by_email(tx, &email.trim().to_lowercase()).await?,
+    })
+}
+
+/// Whether a number, username or e-mail is that of somebody other than `except`.
+pub async fn name_in_use(tx: &mut Tx, key: Key<'_>, except: Option<UserId>) -> Result<bool, Fail> {
+    Ok(by_key(tx, key).await?.is_some_and(|user| Some(user.id) != except))
+}
+
+/// Gives a user a role: one per service, a second one replaces the first. Tokens of the old role end. Afterwards: commit,
+/// then [`super::Identity::forget`].
+pub async fn set_role(tx: &mut Tx, app: &App, by: Actor, user: UserId, role: i64) -> Result<(), Fail> {
+    store::upsert_user_role(tx, user, role).await.on_missing(Fail::not_found("Peran tidak ditemukan"))?;
+    store::raise_token_version(tx, user, app.now()).await?;
+    audit(tx, app, &Entry::new(by, "user.role", format!("user:{user}")).after(json!({"role_id": role}))).await
+}
+
+/// An inactive user cannot sign in, and his tokens end. Afterwards as for [`set_role`].
+pub async fn set_active(tx: &mut Tx, app: &App, by: Actor, user: UserId, active: bool) -> Result<(), Fail> {
+    store::set_user_active(tx, user, active, app.now()).await?;
+    store::raise_token_version(tx, user, app.now()).await?;
+    audit(tx, app, &Entry::new(by, "user.active", format!("user:{user}")).after(json!({"is_active": active}))).await
+}
+
+/// Sets a password without asking for the old one: an admin's reset. All sessions end. Afterwards as for [`set_role`].
+pub async fn set_password(tx: &mut Tx, app: &App, by: Actor, user: UserId, hash: &str) -> Result<(), Fail> {
+    store::set_password_hash(tx, user, hash, app.now()).await?;
+    super::session::revoke_all(tx, app, by, user, None).await?;
+    audit(tx, app, &Entry::new(by, "user.password", format!("user:{user}"))).await
+}
+
+/// Changes what a user may change of himself; `None` leaves a field as it is.
+pub async fn set_contact(
+    tx: &mut Tx,
+    app: &App,
+    by: Actor,
+    user: &User,
+    change: &Contact,
+) -> Result<(), Fail> {
+    store::set_contact(tx, user.id, change, app.now())
+        .await
+        .on_taken(Fail::Taken { field: "email", message: "Email sudah digunakan".into() })?;
+    let fields = json!({
+        "name": change.name.is_some(), "email": change.email.is_some(), "phone": change.phone.is_some()
+    });
+    audit(tx, app, &Entry::new(by, "user.update", format!("user:{}", user.id)).after(fields)).await
+}
+
+/// See [`set_contact`].
+#[derive(Debug, Clone, Default)]
+pub struct Contact {
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+}
+
+/// Makes a school and opens services to it, by their codes.
+pub async fn create_institution(
+    tx: &mut Tx,
+    app: &App,
+    by: Actor,
+    code: &str,
+    name: &str,
+    services: &[&str],
+) -> Result<InstitutionId, Fail> {
+    let now = app.now();
+    let taken = Fail::Taken { field: "code", message: "Kode sekolah sudah digunakan".into() };
+    let id = store::insert_institution(tx, app.ids.uuid(now), code, name, now).await.on_taken(taken)?;
+    for service in services {
+        store::link_service(tx, id, service, now).await?;
+    }
+    let entry = Entry::new(by, "institution.create", format!("institution:{id}")).of(id);
+    audit(tx, app, &entry.after(json!({"code": code, "name": name}))).await?;
+    Ok(id)
+}
+
+/// The school with this code.
+pub async fn institution_by_code(tx: &mut Tx, code: &str) -> Result<Option<InstitutionId>, Fail> {
+    Ok(store::institution_by_code(tx, code).await?)
+}
