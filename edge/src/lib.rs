@@ -1,1 +1,24 @@
+//! The box in the school: it records who passes, on its own disk, and hands the records to the cloud.
+//!
+//! Invariant: a scan waits for nothing but this box's disk. The cloud, the internet and the clock on the wall may all be
+//! wrong or gone; what was answered green is on disk and reaches the cloud exactly once.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`node`] | what a request handler may use; starts and stops the box |
+//! | [`store`] | the durable log and everything else on disk; one writer, group commit |
+//! | [`attendance`] | a person passes: who, what it means, the record |
+//! | [`outbox`] | records to the cloud |
+//! | [`roster`] | the school from the cloud |
+//! | [`http`] | pages and API on the school's network |
+//! | [`clock`], [`ids`], [`config`] | where time, randomness and settings come from |
 
+pub mod attendance;
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod ids;
+pub mod node;
+pub mod outbox;
+pub mod roster;
+pub mod store;
