@@ -120,8 +120,7 @@ fn school(
     ];
     people.extend((0..classes.len()).map(|i| person(first.teachers + i, Role::Guru, None)));
     people.extend(
-        (0..classes.len() * CLASS_SIZE)
-            .map(|i| person(first.students + i, Role::Siswa, Some(i / CLASS_SIZE))),
+        (0..classes.len() * class_size).map(|i| person(first_student + i, Role::Siswa, Some(i / class_size))),
     );
     let classes = classes
         .iter()
