@@ -65,6 +65,11 @@ impl SchoolDay {
     pub fn weekday(self) -> u8 {
         u8::try_from(self.0.weekday().number_from_monday()).unwrap_or(7)
     }
+
+    /// The academic year the day lies in, by the year it began: Indonesian schools begin in July.
+    pub fn academic_year(self) -> i64 {
+        i64::from(self.0.year()) - i64::from(self.0.month() < 7)
+    }
 }
 
 impl fmt::Display for SchoolDay {
@@ -298,6 +303,13 @@ mod tests {
         assert_eq!(wit.abbreviation(at), "WIT");
         assert_eq!(wit.instant(wit.day(at), wit.time_of_day(at)), at);
         assert!("Mars/Olympus".parse::<Zone>().is_err());
+    }
+
+    #[test]
+    fn an_academic_year_begins_in_july() {
+        for (day, year) in [("2025-06-30", 2024), ("2025-07-01", 2025), ("2026-01-01", 2025)] {
+            assert_eq!(day.parse::<SchoolDay>().unwrap().academic_year(), year, "{day}");
+        }
     }
 
     #[test]
