@@ -295,6 +295,18 @@ impl Query<'_> {
         })
     }
 
+    /// Binds the next `$n` of the PostgreSQL text of a [`Tx::query_split`]; for SQLite it does nothing. An array for each
+    /// column is what `UNNEST` takes, where `json_each` takes one text.
+    pub fn bind_pg<'v, P>(self, value: impl FnOnce() -> P) -> Self
+    where
+        P: Encode<'v, Postgres> + Type<Postgres>,
+    {
+        self.add(|on| match on {
+            On::Pg(_, args) => Arguments::add(args, value()),
+            On::Sqlite(..) => Ok(()),
+        })
+    }
+
     fn add(mut self, add: impl FnOnce(&mut On<'_>) -> Result<(), BoxDynError>) -> Self {
         let added = add(&mut self.on);
         self.bad = self.bad.or(added.err());

@@ -5,6 +5,7 @@ use axum::Router;
 use crate::{app::App, http::speak};
 
 mod account;
+pub mod books;
 pub mod dialect;
 pub mod permits;
 

@@ -1,0 +1,143 @@
+//! The attendance books: who came and went, one row per person, school day and direction.
+//!
+//! What always holds:
+//! - [`project`] is the only way in, for boxes, `process-attendance`, check-ins online and retries alike, so no path can
+//!   decide differently from another;
+//! - a row is never edited and never deleted: what was entered first stands, and the second record of a key is a duplicate
+//!   (it says the same) or a conflict (it says otherwise);
+//! - the status follows from the record's own schedule and its trusted time, not from the settings of today;
+//! - of two boxes that enter the same key at once, one wins and the other is told so: the unique key decides, and the
+//!   loser compares with what won.
+//!
+//! Absent on purpose: permission (the caller's), geofence and tokens (judged where the person stood), corrections.
+
+use hadir_shared::{
+    ids::{ClassId, DeviceId, EventId, InstitutionId, UserId},
+    rules::{
+        duplicate::{Second, compare},
+        fence::{Position, Verdict},
+        status::{Direction, Schedule},
+    },
+    time::{Grade, Millis},
+    wire::{
+        batch::Reason,
+        record::{Scan, Stamp},
+    },
+};
+
+use crate::db::Tx;
+
+mod plan;
+mod recompute;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use recompute::{Difference, recompute};
+
+/// Somebody passed, and it is to be entered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    pub event: EventId,
+    pub user: UserId,
+    pub direction: Direction,
+    /// What the device's wall clock showed.
+    pub claimed: Millis,
+    /// What decides the day and the status.
+    pub trusted: Millis,
+    pub grade: Grade,
+    pub position: Option<Position>,
+    pub fence: Option<Verdict>,
+    pub photo_path: Option<String>,
+    /// The contract's `qr_token_used`.
+    pub token: String,
+    /// The student's class that day.
+    pub class: Option<ClassId>,
+    /// The rules this record is decided by.
+    pub schedule: Schedule,
+    /// `None`: recorded online, at the cloud itself.
+    pub device: Option<DeviceId>,
+    pub gate: Option<String>,
+    pub operator: Option<UserId>,
+}
+
+impl Candidate {
+    /// From a box's record.
+    pub fn scanned(event: EventId, at: Stamp, scan: Scan, device: DeviceId) -> Self {
+        Self {
+            event,
+            user: scan.user,
+            direction: scan.direction,
+            claimed: at.claimed,
+            trusted: at.trusted,
+            grade: at.grade,
+            position: scan.position,
+            fence: scan.fence,
+            photo_path: None,
+            token: scan.token,
+            class: scan.class,
+            schedule: scan.schedule,
+            device: Some(device),
+            gate: Some(scan.gate),
+            operator: scan.operator,
+        }
+    }
+}
+
+/// What became of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Entered.
+    Stored { attendance_id: i64 },
+    /// The books say so already, in this row.
+    Duplicate { attendance_id: i64 },
+    /// The books say otherwise.
+    Conflict,
+    Refused(Reason),
+}
+
+/// Enters what can be entered and answers for every candidate, in order. It costs three statements, however many there are.
+pub async fn project(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    candidates: &[Candidate],
+    now: Millis,
+) -> sqlx::Result<Vec<Outcome>> {
+    if candidates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let people = store::people(tx, institution, candidates).await?;
+    let mut days = store::standing(tx, institution, candidates.iter().map(plan::day_of)).await?;
+    let judged = plan::judge(candidates, &people, &mut days, now);
+    let mut entries: Vec<_> = plan::entries(candidates, &judged, &days).collect();
+    if !entries.is_empty() {
+        // In the order of the key, so that two boxes entering the same people wait for each other in the same order.
+        entries.sort_unstable_by_key(|entry| entry.key);
+        let entered = store::enter(tx, institution, &entries, now).await?;
+        for (key, id) in &entered {
+            days.confirm(*key, *id);
+        }
+        if entered.len() < entries.len() {
+            // Somebody else was faster, and has committed: what they entered stands.
+            let lost = days.unconfirmed();
+            days.replace(store::standing(tx, institution, lost.into_iter()).await?);
+        }
+    }
+    Ok(judged.iter().enumerate().map(|(index, judged)| outcome(index, judged, &days)).collect())
+}
+
+fn outcome(index: usize, judged: &Result<plan::Judged, Reason>, days: &plan::Days) -> Outcome {
+    let judged = match judged {
+        Ok(judged) => judged,
+        Err(reason) => return Outcome::Refused(*reason),
+    };
+    match days.get(judged.key) {
+        Some(standing) if standing.entered_by == Some(index) => Outcome::Stored { attendance_id: standing.id },
+        Some(standing) => match compare(&standing.content, &judged.content()) {
+            Second::Duplicate => Outcome::Duplicate { attendance_id: standing.id },
+            Second::Conflict => Outcome::Conflict,
+        },
+        // Every judged key stands: it was found, entered, or lost to one that was.
+        None => Outcome::Conflict,
+    }
+}
