@@ -1,0 +1,132 @@
+//! `cargo xtask test`: everything that must hold, in a fresh clone, on a machine with Rust only.
+//!
+//! What is missing is installed where that is allowed (Debian, as root or with sudo that asks no password); otherwise it
+//! says what to install and ends with status 69. PostgreSQL is private and temporary, and stopped by its id.
+
+use clap::Args;
+use hadir_tests::{postgres, process};
+
+use crate::{
+    EX_UNAVAILABLE, Exit, check,
+    run::{Summary, command, quiet, shown},
+};
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Install nothing; say what is missing and stop
+    #[arg(long)]
+    no_install: bool,
+}
+
+/// A program the tests need, and the Debian package that has it.
+struct Need {
+    what: &'static str,
+    package: &'static str,
+    why: &'static str,
+    is_here: fn() -> bool,
+}
+
+const NEEDS: &[Need] = &[
+    Need {
+        what: "PostgreSQL (initdb, postgres)",
+        package: "postgresql",
+        why: "every test of the cloud runs on it and on SQLite",
+        is_here: || postgres::installation().is_some(),
+    },
+    Need {
+        what: "zbarimg",
+        package: "zbar-tools",
+        why: "a second, independent reader of the printed cards",
+        is_here: || on_path("zbarimg"),
+    },
+];
+
+pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    provide(arguments).await?;
+    let mut summary = Summary::default();
+    // First the programs, with every target: clippy aside, nothing after this compiles anything.
+    let build = ["build", "--workspace", "--all-targets"];
+    summary.step("build", shown(command("cargo", &build))).await?;
+    let own =
+        if hadir_tests::env("HADIR_TEST_PG").is_none() { Some(postgres::Postgres::start()?) } else { None };
+    let url = own
+        .as_ref()
+        .map(postgres::Postgres::url)
+        .or_else(|| hadir_tests::env("HADIR_TEST_PG"))
+        .unwrap_or_default();
+    check::all(&mut summary, Some(&url)).await?;
+    let mut tests = command("cargo", &["test", "--workspace", "--no-fail-fast"]);
+    tests
+        .env("HADIR_TEST_PG", &url)
+        .env("HADIR_REQUIRE_PG", "1")
+        .env("HADIR_BIN_DIR", process::target().join("debug"));
+    summary.step("tests", shown(tests)).await?;
+    drop(own);
+    summary.finish()
+}
+
+/// Sees to it that everything in [`NEEDS`] is here.
+async fn provide(arguments: &Arguments) -> anyhow::Result<()> {
+    let missing: Vec<_> = NEEDS.iter().filter(|need| !(need.is_here)()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<_> = missing.iter().map(|need| need.package).collect();
+    let may = !arguments.no_install && on_path("apt-get");
+    let prefix = if !may {
+        None
+    } else if rustix::process::geteuid().is_root() {
+        Some(vec![])
+    } else if quiet(command("sudo", &["-n", "true"])).await.is_ok() {
+        Some(vec!["sudo", "-n"])
+    } else {
+        None
+    };
+    let Some(prefix) = prefix else {
+        return Err(Exit { status: EX_UNAVAILABLE, why: instructions(&missing) }.into());
+    };
+    eprintln!("installing {}", packages.join(" "));
+    for arguments in [vec!["update"], [vec!["install", "-y", "--no-install-recommends"], packages].concat()] {
+        let line =
+            [prefix.clone(), vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"], arguments]
+                .concat();
+        let (program, rest) = line.split_first().unwrap_or((&"apt-get", &[]));
+        shown(command(program, rest)).await?;
+    }
+    let still: Vec<_> = missing.into_iter().filter(|need| !(need.is_here)()).collect();
+    if still.is_empty() {
+        Ok(())
+    } else {
+        Err(Exit { status: EX_UNAVAILABLE, why: instructions(&still) }.into())
+    }
+}
+
+/// What is missing, why it is needed, and the one command that brings it.
+fn instructions(missing: &[&Need]) -> String {
+    let lines: Vec<_> = missing.iter().map(|need| format!("  {} - {}", need.what, need.why)).collect();
+    let packages: Vec<_> = missing.iter().map(|need| need.package).collect();
+    format!("missing:\n{}\ninstall with: sudo apt-get install {}", lines.join("\n"), packages.join(" "))
+}
+
+fn on_path(program: &str) -> bool {
+    let path = hadir_tests::env("PATH").unwrap_or_default();
+    path.split(':').any(|folder| std::path::Path::new(folder).join(program).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_said_with_the_command_that_brings_it() {
+        let text = instructions(&NEEDS.iter().collect::<Vec<_>>());
+        assert!(text.contains("zbarimg - a second"), "{text}");
+        assert!(text.ends_with("sudo apt-get install postgresql zbar-tools"), "{text}");
+    }
+
+    #[test]
+    fn programs_are_found_on_the_path() {
+        assert!(on_path("sh"));
+        assert!(!on_path("no-such-program-anywhere"));
+    }
+}
