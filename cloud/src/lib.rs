@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod attendance;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
@@ -11,14 +12,27 @@ pub mod identity;
 pub mod jobs;
 pub mod ops;
 pub mod seal;
+pub mod sync;
 #[cfg(test)]
 pub mod testing;
 
 use app::App;
 use axum::Router;
+use jobs::{Kinds, Schedule};
 
 /// Every route of the cloud: one line per module.
 pub fn router(app: App) -> Router {
     let routes = Router::new().merge(ops::routes()).nest("/api", attendance::routes());
     http::outer(routes, &app).with_state(app)
 }
+
+/// Which module does which kind of job.
+pub fn kinds() -> Kinds {
+    Kinds::default()
+}
+
+/// What happens by the clock. Times are UTC: 19:00 is two in the morning in Jakarta.
+pub const TIMETABLE: &[Schedule] = &[
+    Schedule { name: "identity.purge", cron: "0 0 19 * * *", work: identity::purge },
+    Schedule { name: "jobs.purge", cron: "0 10 19 * * *", work: jobs::purge },
+];

@@ -17,6 +17,7 @@ use tower_http::{catch_panic::CatchPanicLayer, decompression::RequestDecompressi
 
 use crate::{app::App, fail::Fail};
 
+mod arrived;
 mod body;
 mod caller;
 mod check;
@@ -27,6 +28,7 @@ mod params;
 #[cfg(test)]
 mod tests;
 
+pub use arrived::Arrived;
 pub use body::Body;
 pub use caller::{Allowed, Member, Permission, bearer};
 pub use check::Check;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use hadir_shared::time::Millis;
 
-use crate::{app::App, clock::Ids, config::Config, db::Db, fail::Fail, seal::Seal};
+use crate::{app::App, clock::Ids, config::Config, db::{Db, Tx}, fail::Fail, jobs::Work, seal::Seal};
 
 pub mod audit;
 pub mod code;
@@ -79,4 +79,17 @@ impl Identity {
     pub fn forget(&self) {
         self.0.cache.clear();
     }
+}
+
+/// Sessions are kept this long after their end, for their owner's list of past logins.
+const KEEP_ENDED_MS: i64 = 30 * 24 * 3600 * 1000;
+
+/// Deletes what is over: sessions and refresh tokens, codes, throttles. A scheduled job.
+pub fn purge<'a>(tx: &'a mut Tx, app: &'a App) -> Work<'a> {
+    Box::pin(async move {
+        let now = app.now();
+        let gone = store::purge(tx, now.plus_millis(-KEEP_ENDED_MS), now).await?;
+        tracing::info!(gone, "ended sessions, codes and throttles deleted");
+        Ok(())
+    })
 }

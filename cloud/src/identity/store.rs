@@ -330,7 +330,6 @@ pub struct RefreshRow {
     pub session_id: Uuid,
     pub user_id: i64,
     pub expires_at: i64,
-    pub used_at: Option<i64>,
 }
 
 pub async fn insert_refresh(
@@ -356,7 +355,7 @@ pub async fn insert_refresh(
 
 pub async fn refresh(tx: &mut Tx, hash: &str) -> sqlx::Result<Option<RefreshRow>> {
     tx.query(
-        "SELECT r.session_id, s.user_id, r.expires_at, r.used_at
+        "SELECT r.session_id, s.user_id, r.expires_at
          FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id WHERE r.token_hash = $1",
     )
     .bind(hash)

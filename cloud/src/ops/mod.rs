@@ -10,10 +10,16 @@ use axum::{
 
 use crate::{app::App, fail::Fail, http::speak};
 
+pub mod metrics;
+pub mod store;
+#[cfg(test)]
+mod tests;
+
 pub fn routes() -> Router<App> {
     let routes = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(prometheus))
         .route("/.well-known/jwks.json", get(jwks));
     speak(routes, plain)
 }
@@ -25,8 +31,12 @@ async fn healthz() -> &'static str {
 
 /// The database answers.
 async fn readyz(State(app): State<App>) -> Result<&'static str, Fail> {
-    app.db.read().await?.version().await?;
+    store::version(&app.db).await?;
     Ok("ready\n")
+}
+
+async fn prometheus(State(app): State<App>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render(&app).await).into_response()
 }
 
 async fn jwks(State(app): State<App>) -> Response {

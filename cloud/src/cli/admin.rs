@@ -1,0 +1,100 @@
+//! `admin create`: the first administrator of a school, and the school with him.
+
+use std::{io::Read as _, path::PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use hadir_shared::{ids::InstitutionId, time::Zone};
+
+use super::{Exit, open, store};
+use crate::{
+    app::App,
+    attendance::SERVICE,
+    config::Config,
+    db::Tx,
+    fail::{Fail, Flaw},
+    identity::{Actor, NewUser, password, seed, user},
+};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Make an administrator. The password is read from a file or from standard input, never from the command line.
+    Create(Create),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Create {
+    /// NIP or NIK: what he signs in with.
+    #[arg(long)]
+    number: String,
+    #[arg(long)]
+    name: String,
+    /// The school's code.
+    #[arg(long, value_name = "CODE")]
+    institution: String,
+    /// The school's name; makes the school where there is none with that code.
+    #[arg(long)]
+    institution_name: Option<String>,
+    /// The school's time zone, for a school that is made.
+    #[arg(long, default_value = "Asia/Jakarta")]
+    zone: Zone,
+    /// A file whose first line is the password; without it the first line of standard input.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+pub(super) async fn run(config: Config, Command::Create(args): Command) -> Result<(), Exit> {
+    let password = read_password(args.password_file.as_deref())?;
+    if let Some(flaw) = password::flaw(&password) {
+        return Err(Exit::Data(anyhow!("this password will not do: {}", told(&flaw))));
+    }
+    let app = open::app(config, false).await?;
+    let hash = app.identity.hasher().hash(&app.ids, &password).await?;
+    let mut tx = app.db.write().await?;
+    let institution = institution(&mut tx, &app, &args).await?;
+    let new = NewUser {
+        institution: Some(institution),
+        number: Some(args.number.trim()),
+        name: args.name.trim(),
+        password_hash: &hash,
+        ..NewUser::default()
+    };
+    let taken = Fail::conflict(format!("somebody has the number {} already", args.number));
+    let id = user::create(&mut tx, &app, Actor::System, &new, taken).await?;
+    user::set_role(&mut tx, &app, Actor::System, id, seed::ADMIN).await?;
+    tx.commit().await?;
+    println!("{id}");
+    eprintln!("{} is administrator of {}", args.name, args.institution);
+    app.db.close().await;
+    Ok(())
+}
+
+async fn institution(tx: &mut Tx, app: &App, args: &Create) -> Result<InstitutionId, Exit> {
+    let code = args.institution.trim();
+    if let Some(found) = user::institution_by_code(tx, code).await? {
+        return Ok(found);
+    }
+    let Some(name) = &args.institution_name else {
+        return Err(Exit::Data(anyhow!("there is no school {code}; make it with --institution-name NAME --zone ZONE")));
+    };
+    let id = user::create_institution(tx, app, Actor::System, code, name, &["SSO", SERVICE]).await?;
+    store::choose(tx, id, "school_name", name, app.now()).await?;
+    store::choose(tx, id, "timezone", args.zone.name(), app.now()).await?;
+    Ok(id)
+}
+
+fn read_password(file: Option<&std::path::Path>) -> Result<String, Exit> {
+    let mut text = String::new();
+    match file {
+        Some(file) => text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
+        None => std::io::stdin().take(1024).read_to_string(&mut text).map(drop).context("cannot read the password")?,
+    }
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn told(flaw: &Flaw) -> String {
+    match flaw {
+        Flaw::TooShort(least) => format!("it needs {least} characters"),
+        Flaw::TooLong(most) => format!("it has more than {most} bytes"),
+        _ => "it is one of the most guessed".into(),
+    }
+}

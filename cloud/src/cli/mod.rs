@@ -1,0 +1,129 @@
+//! The command line. Exit codes follow sysexits(3); what a script reads is on stdout, everything else on stderr.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+
+mod admin;
+mod doctor;
+mod edge;
+mod open;
+mod serve;
+mod store;
+
+/// The cloud of Hadir: attendance that keeps working when the internet does not.
+#[derive(Debug, Parser)]
+#[command(name = "hadir-cloud", version)]
+struct Cli {
+    /// The configuration file (TOML). Every key can also be set as an environment variable HADIR_CLOUD_<KEY>.
+    #[arg(long, global = true, env = "HADIR_CLOUD_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer requests until SIGTERM or SIGINT.
+    Serve(serve::Args),
+    /// Bring the database's schema up to date, and say what was done.
+    Migrate,
+    /// Administrators of schools.
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// The schools' boxes.
+    #[command(subcommand)]
+    Edge(edge::Command),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look for what is wrong here, and say how to put it right. Exit code 1 when something is.
+    Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print every value and where it came from; passwords are masked.
+    Show,
+}
+
+/// Why a command failed, as sysexits(3) counts it.
+#[derive(Debug)]
+pub(crate) enum Exit {
+    /// 1: `doctor` found something.
+    Findings,
+    /// 65: what came in is wrong.
+    Data(anyhow::Error),
+    /// 69: the database or the port cannot be had.
+    Unavailable(anyhow::Error),
+    /// 70: our fault.
+    Software(anyhow::Error),
+    /// 78: the configuration is wrong.
+    Config(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Exit {
+    fn from(e: anyhow::Error) -> Self {
+        Self::Software(e)
+    }
+}
+
+impl From<crate::fail::Fail> for Exit {
+    fn from(fail: crate::fail::Fail) -> Self {
+        match fail {
+            crate::fail::Fail::Internal(e) => Self::Software(anyhow::anyhow!("{e:#}")),
+            fail => Self::Data(fail.into()),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Exit {
+    fn from(e: sqlx::Error) -> Self {
+        Self::Unavailable(e.into())
+    }
+}
+
+/// Parses the command line and runs it.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let code = if e.use_stderr() { 64 } else { 0 };
+            return e.print().map_or(ExitCode::from(74), |()| ExitCode::from(code));
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(e) => Err(Exit::Software(e.into())),
+    };
+    let (code, error) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Exit::Findings) => return ExitCode::FAILURE,
+        Err(Exit::Data(e)) => (65, e),
+        Err(Exit::Unavailable(e)) => (69, e),
+        Err(Exit::Software(e)) => (70, e),
+        Err(Exit::Config(e)) => (78, e),
+    };
+    eprintln!("hadir-cloud: {error:#}");
+    ExitCode::from(code)
+}
+
+async fn run(cli: Cli) -> Result<(), Exit> {
+    let file = cli.config.as_deref();
+    if let Command::Config(ConfigCommand::Show) = cli.command {
+        print!("{}", config::show(file).map_err(Exit::Config)?);
+        return Ok(());
+    }
+    let config = Config::load(file).map_err(Exit::Config)?;
+    match cli.command {
+        Command::Serve(args) => serve::run(config, args).await,
+        Command::Migrate => open::migrate(&config).await,
+        Command::Admin(command) => admin::run(config, command).await,
+        Command::Edge(command) => edge::run(config, command).await,
+        Command::Doctor => doctor::run(&config).await,
+        Command::Config(ConfigCommand::Show) => Ok(()),
+    }
+}

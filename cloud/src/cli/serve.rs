@@ -1,0 +1,140 @@
+//! `serve`: answers requests, works off jobs, keeps the timetable; drains on SIGTERM and SIGINT.
+
+use std::{future::IntoFuture as _, io::IsTerminal as _, net::SocketAddr, time::Duration};
+
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use sd_notify::NotifyState;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing_subscriber::EnvFilter;
+
+use super::{Exit, open};
+use crate::{
+    TIMETABLE,
+    app::App,
+    config::Config,
+    jobs::{Worker, start_schedules},
+    kinds, ops, router,
+};
+
+/// Requests in flight get this long to end.
+const DRAIN: Duration = Duration::from_secs(30);
+const WORKERS: usize = 2;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Bring a PostgreSQL database's schema up to date first (SQLite's always is).
+    #[arg(long)]
+    migrate: bool,
+}
+
+pub(super) async fn run(config: Config, args: Args) -> Result<(), Exit> {
+    log(&config)?;
+    ops::metrics::install()?;
+    let listener = TcpListener::bind(&config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))
+        .map_err(Exit::Unavailable)?;
+    let app = open::app(config, args.migrate).await?;
+    let address = listener.local_addr().context("the socket has no address")?;
+
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    stop_on_signal(stop.clone())?;
+    for _ in 0..WORKERS {
+        let worker = Worker::new(app.clone(), kinds());
+        let stop = stop.clone();
+        tasks.spawn(async move { worker.run(stop).await });
+    }
+    let mut timetable = start_schedules(&app, TIMETABLE).await?;
+    tasks.spawn(watchdog(stop.clone()));
+
+    println!("listening on http://{address}");
+    tracing::info!(%address, database = app.db.engine(), "ready");
+    notify(&[NotifyState::Ready]);
+    serve(listener, &app, stop.clone()).await?;
+    if let Err(e) = timetable.shutdown().await {
+        tracing::warn!("the timetable did not stop: {e}");
+    }
+    tasks.close();
+    if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+        tracing::warn!("a job still ran at the end; its claim runs out and it is tried again");
+    }
+    app.db.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn serve(listener: TcpListener, app: &App, stop: CancellationToken) -> Result<(), Exit> {
+    // Small answers must not wait for the peer's acknowledgement of the previous ones.
+    let listener = listener.tap_io(|stream| {
+        if let Err(e) = stream.set_nodelay(true) {
+            tracing::debug!("no TCP_NODELAY: {e}");
+        }
+    });
+    let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let drained = async {
+        stop.cancelled().await;
+        notify(&[NotifyState::Stopping]);
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = server.into_future() => Ok(ended.context("the listener failed")?),
+        () = drained => {
+            tracing::warn!("requests were still open after {} s", DRAIN.as_secs());
+            Ok(())
+        }
+    }
+}
+
+fn stop_on_signal(stop: CancellationToken) -> Result<(), Exit> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be heard")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be heard")?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests in flight are finished");
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// Tells systemd twice per watchdog interval that the runtime still turns.
+async fn watchdog(stop: CancellationToken) {
+    let Some(interval) = sd_notify::watchdog_enabled() else { return };
+    let mut tick = tokio::time::interval(interval / 2);
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = tick.tick() => notify(&[NotifyState::Watchdog]),
+        }
+    }
+}
+
+/// Says nothing where there is no `NOTIFY_SOCKET`.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(e) = sd_notify::notify(state) {
+        tracing::warn!("systemd was not told: {e}");
+    }
+}
+
+/// Lines for people on a terminal, JSON for programs elsewhere.
+fn log(config: &Config) -> Result<(), Exit> {
+    let filter = EnvFilter::try_new(&config.log)
+        .with_context(|| format!("log = {:?}", config.log))
+        .map_err(Exit::Config)?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        lines.init();
+    } else {
+        lines.json().flatten_event(true).init();
+    }
+    Ok(())
+}
