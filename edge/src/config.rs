@@ -23,6 +23,9 @@ pub struct Config {
     pub listen: String,
     /// Where to listen over HTTPS; not at all when it is empty.
     pub listen_tls: String,
+    /// Where telephones reach the box, as the kiosk's QR says it: `https://absensi.sekolah.sch.id`. When it is empty: by the
+    /// name the kiosk calls the box, or by the box's own address in the network.
+    pub public_url: String,
     /// Everything the box keeps: the log, its keys.
     pub data_dir: PathBuf,
     /// What people call this gate, unless a page says otherwise.
@@ -48,6 +51,7 @@ impl Default for Config {
         Self {
             listen: "127.0.0.1:8080".into(),
             listen_tls: String::new(),
+            public_url: String::new(),
             data_dir: "data-edge".into(),
             gate_name: "Gerbang 1".into(),
             log: "info".into(),

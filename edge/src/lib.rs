@@ -10,7 +10,7 @@
 //! | [`attendance`] | a person passes: who, what it means, the record |
 //! | [`outbox`] | records to the cloud |
 //! | [`roster`] | the school from the cloud |
-//! | [`http`] | pages and API on the school's network |
+//! | [`http`], [`ui`] | API and pages on the school's network |
 //! | [`clock`], [`ids`], [`config`] | where time, randomness and settings come from |
 
 pub mod attendance;
@@ -22,3 +22,4 @@ pub mod node;
 pub mod outbox;
 pub mod roster;
 pub mod store;
+pub mod ui;

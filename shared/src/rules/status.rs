@@ -101,6 +101,19 @@ pub fn decide(schedule: &Schedule, direction: Direction, at: Millis, arrived: Op
     }
 }
 
+/// Which way somebody passes who did not say: in before the middle between `checkin_end` and `checkout_start`, out from
+/// there on. Never toggled: a second tap in the morning is not a way out.
+pub fn direction_by_hours(schedule: &Schedule, at: Millis) -> Direction {
+    let day = schedule.checkout_start - schedule.checkin_end;
+    let middle = schedule.checkin_end + day / 2;
+    if schedule.zone.time_of_day(at) < middle { Direction::CheckIn } else { Direction::CheckOut }
+}
+
+/// What passing the gate means at this time of day when nobody says so: out from `checkout_start` on, in before.
+pub fn expected_direction(schedule: &Schedule, at: Millis) -> Direction {
+    if schedule.zone.time_of_day(at) < schedule.checkout_start { Direction::CheckIn } else { Direction::CheckOut }
+}
+
 /// Minutes from `from` to `to`, a begun one counting whole; 0 when `to` is not later.
 fn begun_minutes(from: NaiveTime, to: NaiveTime) -> i64 {
     let ms = (to - from).num_milliseconds();
@@ -157,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn the_direction_follows_the_hours() {
+        let zone = "Asia/Jayapura";
+        let cases = [
+            ("00:00:00", Direction::CheckIn),
+            ("13:59:59", Direction::CheckIn),
+            ("14:00:00", Direction::CheckOut),
+            ("23:59:59", Direction::CheckOut),
+        ];
+        for (time, direction) in cases {
+            assert_eq!(expected_direction(&schedule(zone, 0), at(zone, time)), direction, "{time}");
+        }
+    }
+
+    #[test]
     fn leaving_keeps_how_somebody_came() {
         let zone = "Asia/Jakarta";
         let cases = [
@@ -168,6 +195,22 @@ mod tests {
         for (time, arrived, status, early) in cases {
             let got = decide(&schedule(zone, 0), Direction::CheckOut, at(zone, time), arrived);
             assert_eq!(got, Decision { status, late_minutes: 0, early_minutes: early }, "{time}");
+        }
+    }
+
+    #[test]
+    fn the_hours_say_which_way() {
+        use Direction::{CheckIn, CheckOut};
+        let cases = [
+            ("00:00:00", CheckIn, "the day begins with arriving"),
+            ("07:45:00", CheckIn, "late is still arriving"),
+            ("10:44:59.999", CheckIn, "just before the middle of 07:30 and 14:00"),
+            ("10:45:00", CheckOut, "the middle itself"),
+            ("23:59:59", CheckOut, "the end of the day"),
+        ];
+        for (time, direction, why) in cases {
+            let zone = "Asia/Makassar";
+            assert_eq!(direction_by_hours(&schedule(zone, 0), at(zone, time)), direction, "{why}");
         }
     }
 

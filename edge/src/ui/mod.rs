@@ -1,0 +1,8 @@
+//! The pages people use.
+use axum::Router;
+
+use crate::http::Web;
+
+pub fn routes() -> Router<Web> {
+    Router::new()
+}
