@@ -5,12 +5,13 @@
 //! | [`postgres`] | a private PostgreSQL in a temporary folder |
 //! | [`process`] | a program of this workspace that is started, waited for and stopped by its id |
 //! | [`proxy`] | a TCP proxy that cuts the line, loses answers, or plays captive portal |
-//! | [`frames`] | cards as a camera sees them |
+//! | [`cards`], [`frames`] | student cards as they are printed, and as a camera sees them |
 //! | [`boxes`] | a box without a box: signed batches made by hand |
 //!
 //! Invariant: whatever is started here listens on 127.0.0.1 at a free port, and ends with the value that started it.
 
 pub mod boxes;
+pub mod cards;
 pub mod frames;
 pub mod postgres;
 pub mod process;

@@ -145,11 +145,11 @@ pub fn tokens(stream: &TokenStream) -> Vec<syn::LitStr> {
 fn statements(sources: &[Source], member: &str, on: On) -> Vec<Statement> {
     let folder = format!("{member}/src/");
     let mut all = Vec::new();
-    for source in
-        sources.iter().filter(|source| source.path.starts_with(&folder) && source.path.ends_with(".rs"))
-    {
-        let is_test = source.path.split(['/', '.']).any(|part| part == "tests" || part == "testing");
-        if let (false, Ok(file)) = (is_test, syn::parse_file(&source.text)) {
+    let code = sources
+        .iter()
+        .filter(|source| source.path.starts_with(&folder) && source.is_rust() && !source.is_test());
+    for source in code {
+        if let Ok(file) = syn::parse_file(&source.text) {
             let mut literals = Literals { path: &source.path, on, found: Vec::new() };
             literals.visit_file(&file);
             all.extend(literals.found);
