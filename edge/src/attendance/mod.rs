@@ -7,6 +7,11 @@
 //! - Lateness is decided from trusted time, by the same rule as at the cloud, from the schedule stored on the record.
 //! - Nothing here waits for the internet.
 
+mod gate;
+pub mod store;
+#[cfg(test)]
+mod tests;
+
 use hadir_shared::{
     ids::{ClassId, EventId, UserId},
     rules::{
@@ -18,6 +23,7 @@ use hadir_shared::{
 };
 use serde::Serialize;
 
+pub use self::gate::Gate;
 use crate::store::{NotSaved, Undo};
 
 /// How a student is named at the gate.
