@@ -124,7 +124,7 @@ CREATE TABLE login_throttles (
 
 CREATE TABLE signing_keys (
     kid         TEXT PRIMARY KEY,
-    algorithm   TEXT NOT NULL,                                -- EdDSA
+    algorithm   TEXT NOT NULL,                                -- 'EdDSA': tokens; 'Ed25519-sync': receipts and the roster
     secret      TEXT NOT NULL,                                -- sealed with the deployment's key
     public      TEXT NOT NULL,
     state       TEXT NOT NULL CHECK (state IN ('active', 'passive', 'removed')),

@@ -78,7 +78,8 @@ impl KeyRing {
         self.current().jwks.clone()
     }
 
-    pub(super) fn issuer(&self) -> &str {
+    /// What tokens name as their `iss`.
+    pub fn issuer(&self) -> &str {
         &self.issuer
     }
 

@@ -36,7 +36,7 @@ pub use audit::{Actor, Entry, audit};
 pub use keys::KeyRing;
 pub use login::{Attempt, Key, SignedIn, change_password, login};
 pub use session::{Caller, NewSession};
-pub use token::Claims;
+pub use token::{AUDIENCE, Claims};
 pub use user::{NewUser, User};
 
 /// How long a node believes what it knows of a session without asking the database: the longest a revoked one lives on

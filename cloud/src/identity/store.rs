@@ -473,7 +473,12 @@ pub struct SigningKeyRow {
 }
 
 pub async fn signing_keys(tx: &mut Tx) -> sqlx::Result<Vec<SigningKeyRow>> {
-    tx.query("SELECT kid, secret, public, state FROM signing_keys WHERE state <> 'removed' ORDER BY created_at, kid").all().await
+    tx.query(
+        "SELECT kid, secret, public, state FROM signing_keys
+         WHERE algorithm = 'EdDSA' AND state <> 'removed' ORDER BY created_at, kid",
+    )
+    .all()
+    .await
 }
 
 pub async fn insert_signing_key(tx: &mut Tx, kid: &str, secret: &str, public: &str, now: Millis) -> sqlx::Result<u64> {
@@ -490,7 +495,7 @@ pub async fn insert_signing_key(tx: &mut Tx, kid: &str, secret: &str, public: &s
 }
 
 pub async fn retire_signing_keys(tx: &mut Tx) -> sqlx::Result<u64> {
-    tx.query("UPDATE signing_keys SET state = 'passive' WHERE state = 'active'").run().await
+    tx.query("UPDATE signing_keys SET state = 'passive' WHERE algorithm = 'EdDSA' AND state = 'active'").run().await
 }
 
 pub async fn insert_audit(tx: &mut Tx, entry: &Entry, request: Option<&str>, now: Millis) -> sqlx::Result<()> {
