@@ -9,6 +9,13 @@ CREATE TABLE settings (
     PRIMARY KEY (institution_id, key_name)
 );
 
+-- Rises with every change of a school's settings, in the change's own transaction. Its row is the lock under which they
+-- are changed; records name the version that decided them.
+CREATE TABLE settings_versions (
+    institution_id BIGINT PRIMARY KEY REFERENCES institutions (id),
+    version        BIGINT NOT NULL
+);
+
 -- The school's own secrets: the key of its rotating QR, the keys its cards are signed with.
 CREATE TABLE institution_keys (
     institution_id BIGINT NOT NULL REFERENCES institutions (id),
@@ -125,3 +132,14 @@ CREATE TABLE attendance (
 );
 CREATE UNIQUE INDEX attendance_natural_key ON attendance (institution_id, user_id, day, type);
 CREATE INDEX attendance_by_day ON attendance (institution_id, day, user_id);
+
+-- What was uploaded: the bytes lie in the object store under the same key, which is random and says nothing.
+CREATE TABLE files (
+    key            TEXT PRIMARY KEY,
+    institution_id BIGINT NOT NULL REFERENCES institutions (id),
+    owner_id       BIGINT NOT NULL REFERENCES users (id),
+    kind           TEXT NOT NULL,                             -- 'attendance'
+    bytes          BIGINT NOT NULL,
+    created_at     BIGINT NOT NULL
+);
+CREATE INDEX files_by_owner ON files (institution_id, owner_id);

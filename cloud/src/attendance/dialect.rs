@@ -11,12 +11,27 @@ use axum::{
 };
 use hadir_shared::time::Millis;
 use serde::{Serialize, Serializer};
-use serde_json::json;
 
 use crate::{
     fail::{Fail, Flaw, NoSession, Problem},
     http::Page,
 };
+
+/// Every answer, in the order the contract shows.
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    success: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<BTreeMap<&'a str, Vec<String>>>,
+}
+
+fn success<T: Serialize>(message: Option<&str>, data: Option<T>) -> Response {
+    Json(Envelope { success: true, message, data, errors: None }).into_response()
+}
 
 /// 200 with a message and data: `Said("Data user berhasil diambil", data)`.
 #[derive(Debug)]
@@ -24,7 +39,7 @@ pub struct Said<T>(pub &'static str, pub T);
 
 impl<T: Serialize> IntoResponse for Said<T> {
     fn into_response(self) -> Response {
-        Json(json!({ "success": true, "message": self.0, "data": self.1 })).into_response()
+        success(Some(self.0), Some(self.1))
     }
 }
 
@@ -44,7 +59,7 @@ pub struct Data<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Data<T> {
     fn into_response(self) -> Response {
-        Json(json!({ "success": true, "data": self.0 })).into_response()
+        success(None, Some(self.0))
     }
 }
 
@@ -54,7 +69,25 @@ pub struct Done(pub &'static str);
 
 impl IntoResponse for Done {
     fn into_response(self) -> Response {
-        Json(json!({ "success": true, "message": self.0 })).into_response()
+        success(Some(self.0), None::<()>)
+    }
+}
+
+/// A message with fields of its own beside it, where the documents have no `data` around them.
+#[derive(Debug)]
+pub struct Beside<T>(pub StatusCode, pub &'static str, pub T);
+
+impl<T: Serialize> IntoResponse for Beside<T> {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Envelope<T> {
+            success: bool,
+            message: &'static str,
+            #[serde(flatten)]
+            fields: T,
+        }
+        let envelope = Envelope { success: self.0.is_success(), message: self.1, fields: self.2 };
+        (self.0, Json(envelope)).into_response()
     }
 }
 
@@ -126,7 +159,7 @@ pub fn failure(fail: &Fail) -> Response {
         Fail::Unavailable { .. } | Fail::TimedOut => (fail.status(), "Server sedang sibuk. Silakan coba lagi"),
         Fail::Internal(_) => (fail.status(), "Terjadi kesalahan pada server"),
     };
-    (status, Json(json!({ "success": false, "message": message }))).into_response()
+    refusal(status, message, None)
 }
 
 fn invalid(problems: &[Problem]) -> Response {
@@ -135,8 +168,11 @@ fn invalid(problems: &[Problem]) -> Response {
         let field = if problem.field.is_empty() { "body" } else { &problem.field };
         errors.entry(field).or_default().push(flaw(field, &problem.flaw));
     }
-    let body = json!({ "success": false, "message": "Validasi gagal", "errors": errors });
-    (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
+    refusal(StatusCode::UNPROCESSABLE_ENTITY, "Validasi gagal", Some(errors))
+}
+
+fn refusal(status: StatusCode, message: &str, errors: Option<BTreeMap<&str, Vec<String>>>) -> Response {
+    (status, Json(Envelope { success: false, message: Some(message), data: None::<()>, errors })).into_response()
 }
 
 fn flaw(field: &str, flaw: &Flaw) -> String {

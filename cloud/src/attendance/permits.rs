@@ -11,3 +11,102 @@ impl Permission for Use {
     const CODE: &'static str = "attendance.use";
     const REFUSAL: &'static str = "Anda tidak memiliki izin untuk menggunakan absensi";
 }
+
+/// Records one's own arrival and departure with the rotating QR.
+#[derive(Debug)]
+pub struct CheckOneself;
+
+impl Permission for CheckOneself {
+    const CODE: &'static str = "attendance.own.check";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk melakukan absensi mandiri";
+}
+
+/// Shows the rotating QR.
+#[derive(Debug)]
+pub struct ShowQr;
+
+impl Permission for ShowQr {
+    const CODE: &'static str = "attendance.qr.show";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk menampilkan QR code";
+}
+
+/// Records attendance in somebody else's name.
+#[derive(Debug)]
+pub struct RecordOthers;
+
+impl Permission for RecordOthers {
+    const CODE: &'static str = "attendance.others.record";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk mencatat absensi pengguna lain";
+}
+
+/// Scans students' cards, marks a class, sees who is there.
+#[derive(Debug)]
+pub struct ScanStudents;
+
+impl Permission for ScanStudents {
+    const CODE: &'static str = "attendance.students.scan";
+    const REFUSAL: &'static str = "Hanya guru yang dapat melakukan absensi siswa";
+}
+
+/// Reads classes and who is in them.
+#[derive(Debug)]
+pub struct ReadClasses;
+
+impl Permission for ReadClasses {
+    const CODE: &'static str = "attendance.classes.read";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk melihat data kelas";
+}
+
+/// Reads students' cards.
+#[derive(Debug)]
+pub struct ReadCards;
+
+impl Permission for ReadCards {
+    const CODE: &'static str = "attendance.cards.read";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk melihat kartu siswa";
+}
+
+/// Makes and revokes students' cards.
+#[derive(Debug)]
+pub struct WriteCards;
+
+impl Permission for WriteCards {
+    const CODE: &'static str = "attendance.cards.write";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk mengelola kartu siswa";
+}
+
+/// Reads the log of what boxes and clients sent.
+#[derive(Debug)]
+pub struct ReadSyncLog;
+
+impl Permission for ReadSyncLog {
+    const CODE: &'static str = "attendance.sync.read";
+    const REFUSAL: &'static str = "Hanya admin atau kepala sekolah yang dapat mengakses log sinkronisasi";
+}
+
+/// Has a refused record decided again.
+#[derive(Debug)]
+pub struct RetrySync;
+
+impl Permission for RetrySync {
+    const CODE: &'static str = "attendance.sync.retry";
+    const REFUSAL: &'static str = "Hanya admin yang dapat mencoba ulang sinkronisasi";
+}
+
+/// Sends attendance that was collected offline.
+#[derive(Debug)]
+pub struct ProcessOffline;
+
+impl Permission for ProcessOffline {
+    const CODE: &'static str = "attendance.sync.process";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk memproses absensi offline";
+}
+
+/// Reads and changes the school's settings.
+#[derive(Debug)]
+pub struct WriteSettings;
+
+impl Permission for WriteSettings {
+    const CODE: &'static str = "attendance.settings.write";
+    const REFUSAL: &'static str = "Hanya admin yang dapat mengakses pengaturan sistem";
+}

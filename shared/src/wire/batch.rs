@@ -176,6 +176,8 @@ pub enum Reason {
     BadSchema,
     RevokedDevice,
     NotAllowed,
+    /// Surely outside the school's ground, where the school refuses such.
+    OutsideArea,
 }
 
 impl Reason {
@@ -193,6 +195,7 @@ impl Reason {
             Self::BadSchema => "Data tidak dapat dibaca",
             Self::RevokedDevice => "Perangkat sudah dicabut",
             Self::NotAllowed => "Anda tidak memiliki izin untuk mencatat absensi pengguna lain",
+            Self::OutsideArea => "Anda berada di luar area sekolah",
         }
     }
 
@@ -209,6 +212,7 @@ impl Reason {
             Self::BadSchema => "bad_schema",
             Self::RevokedDevice => "revoked_device",
             Self::NotAllowed => "not_allowed",
+            Self::OutsideArea => "outside_area",
         }
     }
 }

@@ -1,0 +1,124 @@
+use hadir_shared::{
+    ids::{InstitutionId, UserId},
+    time::Millis,
+};
+
+use super::Row;
+use crate::db::Tx;
+
+pub async fn all(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<Row>> {
+    tx.query("SELECT * FROM student_cards WHERE institution_id = $1 ORDER BY id").bind(institution.0).all().await
+}
+
+pub async fn by_id(tx: &mut Tx, institution: InstitutionId, id: i64) -> sqlx::Result<Option<Row>> {
+    tx.query("SELECT * FROM student_cards WHERE institution_id = $1 AND id = $2")
+        .bind(institution.0)
+        .bind(id)
+        .opt()
+        .await
+}
+
+pub async fn by_code(tx: &mut Tx, institution: InstitutionId, code: &str) -> sqlx::Result<Option<Row>> {
+    tx.query("SELECT * FROM student_cards WHERE institution_id = $1 AND qr_code = $2")
+        .bind(institution.0)
+        .bind(code)
+        .opt()
+        .await
+}
+
+pub async fn by_serial(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    student: UserId,
+    serial: i64,
+) -> sqlx::Result<Option<Row>> {
+    tx.query("SELECT * FROM student_cards WHERE institution_id = $1 AND student_id = $2 AND serial = $3")
+        .bind(institution.0)
+        .bind(student.0)
+        .bind(serial)
+        .opt()
+        .await
+}
+
+/// Whoever changes a student's cards waits here for whoever does so already.
+pub async fn lock(tx: &mut Tx, institution: InstitutionId, student: UserId) -> sqlx::Result<u64> {
+    tx.query("UPDATE users SET updated_at = updated_at WHERE institution_id = $1 AND id = $2")
+        .bind(institution.0)
+        .bind(student.0)
+        .run()
+        .await
+}
+
+/// Revokes a student's active card, except one; answers the ids of those that were active.
+pub async fn deactivate(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    student: UserId,
+    except: Option<i64>,
+    now: Millis,
+) -> sqlx::Result<Vec<i64>> {
+    let rows: Vec<(i64,)> = tx
+        .query(
+            "UPDATE student_cards SET is_active = FALSE, updated_at = $4
+             WHERE institution_id = $1 AND student_id = $2 AND is_active AND (CAST($3 AS BIGINT) IS NULL OR id <> $3)
+             RETURNING id",
+        )
+        .bind(institution.0)
+        .bind(student.0)
+        .bind(except)
+        .bind(now.0)
+        .all()
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// 0 where the student never had a card.
+pub async fn last_serial(tx: &mut Tx, institution: InstitutionId, student: UserId) -> sqlx::Result<i64> {
+    let (serial,) = tx
+        .query("SELECT COALESCE(MAX(serial), 0) FROM student_cards WHERE institution_id = $1 AND student_id = $2")
+        .bind(institution.0)
+        .bind(student.0)
+        .one()
+        .await?;
+    Ok(serial)
+}
+
+pub async fn insert(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    student: UserId,
+    serial: i64,
+    qr_code: &str,
+    signed_code: &str,
+    now: Millis,
+) -> sqlx::Result<Row> {
+    tx.query(
+        "INSERT INTO student_cards (institution_id, student_id, serial, qr_code, signed_code, is_active, generated_at,
+            created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, TRUE, $6, $6, $6) RETURNING *",
+    )
+    .bind(institution.0)
+    .bind(student.0)
+    .bind(serial)
+    .bind(qr_code)
+    .bind(signed_code)
+    .bind(now.0)
+    .one()
+    .await
+}
+
+pub async fn set_active(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    id: i64,
+    active: bool,
+    now: Millis,
+) -> sqlx::Result<u64> {
+    tx.query("UPDATE student_cards SET is_active = $3, updated_at = $4 WHERE institution_id = $1 AND id = $2")
+        .bind(institution.0)
+        .bind(id)
+        .bind(active)
+        .bind(now.0)
+        .run()
+        .await
+}

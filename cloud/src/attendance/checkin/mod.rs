@@ -1,0 +1,230 @@
+//! One's own arrival and departure, by the rotating QR. Section 4 of the contract.
+//!
+//! What always holds:
+//! - whose record it is comes from the session; the body says nothing about it;
+//! - the token is judged by the moment the request came, before its photo was read;
+//! - one check-in and one check-out per person and school day: of two requests at once, one is recorded and the other is
+//!   told so;
+//! - a refusal leaves nothing behind, no row and no photo.
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    routing::{get, post},
+};
+use chrono::NaiveDate;
+use hadir_shared::{
+    ids::{ClassId, EventId, InstitutionId, UserId},
+    qr,
+    rules::{
+        fence::{Position, Verdict},
+        status::{Direction, Schedule},
+    },
+    settings::Settings,
+    time::{Grade, Millis},
+};
+use serde::Deserialize;
+
+use super::{
+    books::Candidate,
+    dialect::{Data, Paginated, Said},
+    files::{self, Kept},
+    permits::{CheckOneself, Use},
+    place,
+    records::{self, Entered, Online},
+    roster, settings,
+};
+use crate::{
+    app::App,
+    db::Tx,
+    fail::{Fail, Flaw},
+    http::{Allowed, Arrived, Body, Check, Page, Params},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// A token, or the URL that ends with one.
+const TOKEN_MAX: usize = 512;
+
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/attendance/checkin", post(check_in).layer(DefaultBodyLimit::max(files::BODY_LIMIT)))
+        .route("/attendance/checkout", post(check_out).layer(DefaultBodyLimit::max(files::BODY_LIMIT)))
+        .route("/attendance/history", get(history))
+}
+
+/// What a phone sends from the kiosk.
+#[derive(Debug, Deserialize)]
+pub struct Punch {
+    pub qr_token: Option<String>,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    pub accuracy: Option<f64>,
+    pub photo: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Between {
+    start_date: Option<NaiveDate>,
+    end_date: Option<NaiveDate>,
+}
+
+/// Whose passage is recorded, and by whom when not by himself.
+#[derive(Debug, Clone, Copy)]
+pub struct Whose {
+    pub institution: InstitutionId,
+    pub user: UserId,
+    pub class: Option<ClassId>,
+    pub operator: Option<UserId>,
+}
+
+async fn check_in(
+    State(app): State<App>,
+    Arrived(at): Arrived,
+    who: Allowed<CheckOneself>,
+    Body(punch): Body<Punch>,
+) -> Result<Said<Online>, Fail> {
+    record(&app, own(&who), Direction::CheckIn, at, punch).await
+}
+
+async fn check_out(
+    State(app): State<App>,
+    Arrived(at): Arrived,
+    who: Allowed<CheckOneself>,
+    Body(punch): Body<Punch>,
+) -> Result<Said<Online>, Fail> {
+    record(&app, own(&who), Direction::CheckOut, at, punch).await
+}
+
+fn own(who: &Allowed<CheckOneself>) -> Whose {
+    Whose { institution: who.institution, user: who.user, class: None, operator: None }
+}
+
+async fn history(
+    State(app): State<App>,
+    who: Allowed<Use>,
+    Params(between): Params<Between>,
+    page: Page,
+) -> Result<Data<Paginated<Online>>, Fail> {
+    let days = (between.start_date, between.end_date);
+    if let (Some(first), Some(last)) = days
+        && last < first
+    {
+        return Err(Fail::invalid("end_date", Flaw::Said("end_date tidak boleh sebelum start_date".into())));
+    }
+    let mut tx = app.db.read().await?;
+    let (rows, total) = records::history(&mut tx, who.institution, who.user, days, &page).await?;
+    Ok(Data(Paginated::new(&page, rows.into_iter().map(Online::from).collect(), total)))
+}
+
+/// Checks everything that can be refused cheaply, keeps the photo, and enters the record.
+pub async fn record(
+    app: &App,
+    whose: Whose,
+    direction: Direction,
+    at: Millis,
+    punch: Punch,
+) -> Result<Said<Online>, Fail> {
+    let mut check = Check::new();
+    let token = check.text("qr_token", punch.qr_token, 1..=TOKEN_MAX);
+    let position = place::required(&mut check, punch.latitude, punch.longitude, punch.accuracy);
+    check.finish()?;
+
+    let mut tx = app.db.read().await?;
+    let settings = settings::load(&mut tx, whose.institution).await?;
+    let key = roster::qr_key(&mut tx, app, whose.institution).await?;
+    drop(tx);
+    let token = qr::accept(&key, whose.institution, settings.qr_interval, at, &token).map_err(|_| stale())?;
+    let fence = place::verdict(&settings, position)?;
+
+    let photo = keep_photo(app, punch.photo).await?;
+    let seen = Seen { token, position, fence, photo: photo.as_ref() };
+    let entered = enter(app, whose, direction, at, &settings, seen).await;
+    if let (Err(_), Some(photo)) = (&entered, &photo) {
+        files::forget(app, photo).await;
+    }
+    let said = match direction {
+        Direction::CheckIn => "Absen masuk berhasil",
+        Direction::CheckOut => "Absen keluar berhasil",
+    };
+    Ok(Said(said, entered?))
+}
+
+/// What was found true of a passage before the books were opened.
+struct Seen<'p> {
+    token: String,
+    position: Option<Position>,
+    fence: Option<Verdict>,
+    photo: Option<&'p Kept>,
+}
+
+async fn enter(
+    app: &App,
+    whose: Whose,
+    direction: Direction,
+    at: Millis,
+    settings: &Settings,
+    seen: Seen<'_>,
+) -> Result<Online, Fail> {
+    let mut tx = app.db.write().await?;
+    if direction == Direction::CheckOut {
+        must_have_come(&mut tx, whose, &settings.schedule, at).await?;
+    }
+    if let Some(photo) = seen.photo {
+        files::record(&mut tx, app, whose.institution, whose.user, photo).await?;
+    }
+    let candidate = Candidate {
+        event: EventId(app.ids.uuid(at)),
+        user: whose.user,
+        direction,
+        claimed: at,
+        trusted: at,
+        grade: Grade::Anchored,
+        position: seen.position,
+        fence: seen.fence,
+        photo_path: seen.photo.map(Kept::path),
+        token: seen.token,
+        class: whose.class,
+        schedule: settings.schedule,
+        device: None,
+        gate: None,
+        operator: whose.operator,
+    };
+    match records::enter(&mut tx, whose.institution, candidate, app.now()).await? {
+        Entered::New(row) => {
+            tx.commit().await?;
+            Ok(row.into())
+        }
+        Entered::Already(_) => Err(already(direction)),
+        Entered::Refused(reason) => Err(Fail::bad_request(reason.message())),
+    }
+}
+
+/// A record is never deleted, so what is found here still stands when the check-out is entered.
+async fn must_have_come(tx: &mut Tx, whose: Whose, schedule: &Schedule, at: Millis) -> Result<(), Fail> {
+    let day = schedule.zone.day(at);
+    match records::of_day(tx, whose.institution, whose.user, day, Direction::CheckIn).await? {
+        Some(_) => Ok(()),
+        None => Err(Fail::bad_request("Anda belum melakukan absen masuk hari ini")),
+    }
+}
+
+/// Keeps a photo, where one came. An empty text is none.
+pub async fn keep_photo(app: &App, photo: Option<String>) -> Result<Option<Kept>, Fail> {
+    match photo.filter(|photo| !photo.trim().is_empty()) {
+        Some(photo) => files::keep(app, photo).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn already(direction: Direction) -> Fail {
+    Fail::bad_request(match direction {
+        Direction::CheckIn => "Anda sudah melakukan absen masuk hari ini",
+        Direction::CheckOut => "Anda sudah melakukan absen keluar hari ini",
+    })
+}
+
+fn stale() -> Fail {
+    Fail::bad_request("QR token tidak valid atau sudah kadaluarsa")
+}

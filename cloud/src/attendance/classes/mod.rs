@@ -1,0 +1,161 @@
+//! Classes (*rombel*) and who is in them. Section 8 of the contract.
+//!
+//! What always holds: a class is seen by its own school only. Who is in a class is said per academic year.
+
+use axum::{Router, extract::State, routing::get};
+use hadir_shared::{
+    ids::{ClassId, InstitutionId, UserId},
+    time::{Millis, SchoolDay},
+};
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+
+use super::{
+    dialect::{self, Data},
+    people::{self, Person},
+    permits::ReadClasses,
+    settings,
+};
+use crate::{
+    app::App,
+    db::Tx,
+    fail::Fail,
+    http::{Allowed, Params, Segment},
+};
+
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/classes", get(list))
+        .route("/classes/{id}", get(show))
+        .route("/classes/{id}/students", get(students))
+}
+
+/// A row of `classes`.
+#[derive(Debug, Clone, Serialize, FromRow)]
+pub struct Class {
+    #[sqlx(try_from = "i64")]
+    pub id: ClassId,
+    pub name: String,
+    pub homeroom_teacher_id: Option<i64>,
+    #[sqlx(try_from = "i64")]
+    #[serde(serialize_with = "dialect::instant")]
+    pub created_at: Millis,
+    #[sqlx(try_from = "i64")]
+    #[serde(serialize_with = "dialect::instant")]
+    pub updated_at: Millis,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    class: Class,
+    homeroom_teacher: Option<Person>,
+}
+
+#[derive(Deserialize)]
+struct Year {
+    academic_year: Option<i64>,
+}
+
+/// That a student is in a class in a year.
+#[derive(Debug, Clone, Serialize, FromRow)]
+struct Membership {
+    id: i64,
+    student_id: i64,
+    class_id: i64,
+    academic_year: i64,
+    #[sqlx(try_from = "i64")]
+    #[serde(serialize_with = "dialect::instant")]
+    created_at: Millis,
+}
+
+#[derive(Serialize)]
+struct Student {
+    #[serde(flatten)]
+    person: Person,
+    student_classes: Vec<Membership>,
+}
+
+#[derive(Serialize)]
+struct ClassWithStudents {
+    class: Class,
+    students: Vec<Student>,
+}
+
+async fn list(State(app): State<App>, who: Allowed<ReadClasses>) -> Result<Data<Vec<Shown>>, Fail> {
+    let mut tx = app.db.read().await?;
+    let classes = store::all(&mut tx, who.institution).await?;
+    Ok(Data(with_teachers(&mut tx, who.institution, classes).await?))
+}
+
+async fn show(
+    State(app): State<App>,
+    who: Allowed<ReadClasses>,
+    Segment(id): Segment<ClassId>,
+) -> Result<Data<Shown>, Fail> {
+    let mut tx = app.db.read().await?;
+    let class = find(&mut tx, who.institution, id).await?;
+    let mut shown = with_teachers(&mut tx, who.institution, vec![class]).await?;
+    Ok(Data(shown.pop().ok_or_else(unknown)?))
+}
+
+async fn students(
+    State(app): State<App>,
+    who: Allowed<ReadClasses>,
+    Segment(id): Segment<ClassId>,
+    Params(asked): Params<Year>,
+) -> Result<Data<ClassWithStudents>, Fail> {
+    let mut tx = app.db.read().await?;
+    let class = find(&mut tx, who.institution, id).await?;
+    let today = settings::load(&mut tx, who.institution).await?.schedule.zone.day(app.now());
+    let year = asked.academic_year.unwrap_or_else(|| today.academic_year());
+    let people = people::of_class(&mut tx, who.institution, id, year).await?;
+    let memberships = store::memberships(&mut tx, who.institution, id, year).await?;
+    let with_membership = |person: Person| {
+        let own = memberships.iter().filter(|m| m.student_id == person.id.0).cloned();
+        Student { student_classes: own.collect(), person }
+    };
+    let students = people.into_iter().map(with_membership).collect();
+    Ok(Data(ClassWithStudents { class, students }))
+}
+
+/// The school's class with this id. Another school's is as unknown as one that does not exist.
+pub async fn find(tx: &mut Tx, institution: InstitutionId, id: ClassId) -> Result<Class, Fail> {
+    store::by_id(tx, institution, id).await?.ok_or_else(unknown)
+}
+
+/// The class a student is in on a day.
+pub async fn of_student(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    student: UserId,
+    day: SchoolDay,
+) -> Result<Option<ClassId>, Fail> {
+    Ok(store::of_student(tx, institution, student, day.academic_year()).await?)
+}
+
+/// Whether a student is in this very class on a day.
+pub async fn has_student(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    class: ClassId,
+    student: UserId,
+    day: SchoolDay,
+) -> Result<bool, Fail> {
+    Ok(store::has_student(tx, institution, class, student, day.academic_year()).await?)
+}
+
+async fn with_teachers(tx: &mut Tx, institution: InstitutionId, classes: Vec<Class>) -> Result<Vec<Shown>, Fail> {
+    let ids = classes.iter().filter_map(|class| class.homeroom_teacher_id.map(UserId));
+    let teachers = people::by_ids(tx, institution, ids).await?;
+    let teacher = |class: &Class| class.homeroom_teacher_id.and_then(|id| teachers.get(&UserId(id)).cloned());
+    Ok(classes.into_iter().map(|class| Shown { homeroom_teacher: teacher(&class), class }).collect())
+}
+
+fn unknown() -> Fail {
+    Fail::not_found("Kelas tidak ditemukan")
+}

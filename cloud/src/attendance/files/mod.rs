@@ -1,0 +1,165 @@
+//! Uploaded photos.
+//!
+//! What always holds: what is kept was decoded within limits and written anew as JPEG, so nothing a client sent is ever
+//! served; a key is random and is all that a path holds; a file is seen by its owner, by those who lead the school, and by
+//! the homeroom teacher of a student. To everybody else it does not exist.
+
+use std::{io::Cursor, sync::Arc};
+
+use anyhow::Context as _;
+use axum::{
+    Router,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hadir_shared::{
+    ids::{InstitutionId, UserId},
+    wire::roster::Role,
+};
+use image::{ImageReader, Limits, codecs::jpeg::JpegEncoder};
+use object_store::{ObjectStoreExt as _, local::LocalFileSystem, path::Path};
+use tokio::task::spawn_blocking;
+
+use super::{SERVICE, classes, dialect, permits::Use, settings};
+use crate::{
+    app::App,
+    db::Tx,
+    fail::{Fail, Flaw},
+    http::{Allowed, Segment, speak},
+};
+
+mod store;
+#[cfg(test)]
+mod tests;
+
+/// A photo, decoded from base64, in bytes.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
+/// The longest body that carries one: base64 is a third longer, and the other fields want room.
+pub const BODY_LIMIT: usize = MOST_BYTES / 3 * 4 + 64 * 1024;
+const MOST_PIXELS_ACROSS: u32 = 6_000;
+const MOST_DECODER_BYTES: u64 = 64 * 1024 * 1024;
+/// Phones make larger ones; a face is recognised in this.
+const KEPT_ACROSS: u32 = 1_280;
+const JPEG_QUALITY: u8 = 80;
+
+/// Hexadecimal digits of a key.
+const KEY_LEN: usize = 32;
+
+/// A photo that is on the disk and not yet in the books.
+#[derive(Debug)]
+pub struct Kept {
+    key: String,
+    bytes: i64,
+}
+
+impl Kept {
+    /// As `photo_path` says it.
+    pub fn path(&self) -> String {
+        format!("/files/{}", self.key)
+    }
+}
+
+/// Mounted beside `/api`, at `/files`.
+pub fn routes() -> Router<App> {
+    speak(Router::new().route("/{key}", get(show)), dialect::failure)
+}
+
+async fn show(State(app): State<App>, who: Allowed<Use>, Segment(key): Segment<String>) -> Result<Response, Fail> {
+    if key.len() != KEY_LEN || !key.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(unknown());
+    }
+    let mut tx = app.db.read().await?;
+    let owner = store::owner(&mut tx, who.institution, &key).await?.ok_or_else(unknown)?;
+    let role = who.role(SERVICE).and_then(|role| Role::try_from(role.id).ok());
+    let may = who.user == owner
+        || matches!(role, Some(Role::Admin | Role::KepalaSekolah))
+        || (role == Some(Role::Guru) && leads(&mut tx, &app, who.institution, who.user, owner).await?);
+    drop(tx);
+    if !may {
+        return Err(unknown());
+    }
+    let object = objects(&app)?.get(&Path::from(key.as_str())).await.context("a file that is in the books")?;
+    let bytes = object.bytes().await.context("reading a file")?;
+    let headers = [
+        (header::CONTENT_TYPE, "image/jpeg".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{key}.jpg\"")),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+/// Whether `teacher` is the homeroom teacher of the class `student` is in today.
+async fn leads(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    teacher: UserId,
+    student: UserId,
+) -> Result<bool, Fail> {
+    let today = settings::load(tx, institution).await?.schedule.zone.day(app.now());
+    let Some(class) = classes::of_student(tx, institution, student, today).await? else { return Ok(false) };
+    Ok(classes::find(tx, institution, class).await?.homeroom_teacher_id == Some(teacher.0))
+}
+
+/// Decodes a base64 photo (bare, or a data URL) and keeps it under a new key. Follow it by [`record`] in the transaction of
+/// what it belongs to, or by [`forget`] when that came to nothing.
+pub async fn keep(app: &App, photo: String) -> Result<Kept, Fail> {
+    let jpeg = spawn_blocking(move || clean(&photo)).await.map_err(anyhow::Error::from)?;
+    let jpeg = jpeg.ok_or_else(|| Fail::invalid("photo", Flaw::Said("photo harus berupa gambar JPEG atau PNG (base64), paling besar 2 MB".into())))?;
+    let kept = Kept { key: app.ids.random_uuid().simple().to_string(), bytes: i64::try_from(jpeg.len()).unwrap_or(i64::MAX) };
+    objects(app)?.put(&Path::from(kept.key.as_str()), jpeg.into()).await.context("keeping a photo")?;
+    Ok(kept)
+}
+
+/// Enters a kept photo into the books of its owner's school.
+pub async fn record(tx: &mut Tx, app: &App, institution: InstitutionId, owner: UserId, kept: &Kept) -> Result<(), Fail> {
+    Ok(store::insert(tx, institution, owner, &kept.key, kept.bytes, app.now()).await?)
+}
+
+/// Removes a photo that nothing came to hold. What cannot be removed is logged: it is in no book and is never served.
+pub async fn forget(app: &App, kept: &Kept) {
+    let removed = async { anyhow::Ok(objects(app)?.delete(&Path::from(kept.key.as_str())).await?) };
+    if let Err(e) = removed.await {
+        tracing::warn!(key = kept.key, "a photo that nobody holds stays behind: {e:#}");
+    }
+}
+
+/// The picture as a JPEG of ours, or `None` when it is none within the limits.
+fn clean(photo: &str) -> Option<Vec<u8>> {
+    let base64 = match photo.strip_prefix("data:") {
+        Some(url) => url.split_once(";base64,")?.1,
+        None => photo,
+    };
+    if base64.len() > MOST_BYTES / 3 * 4 + 4 {
+        return None;
+    }
+    let bytes = STANDARD.decode(base64.trim()).ok().filter(|bytes| bytes.len() <= MOST_BYTES)?;
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MOST_PIXELS_ACROSS);
+    limits.max_image_height = Some(MOST_PIXELS_ACROSS);
+    limits.max_alloc = Some(MOST_DECODER_BYTES);
+    reader.limits(limits);
+    let picture = reader.decode().ok()?;
+    let picture = if picture.width().max(picture.height()) > KEPT_ACROSS {
+        picture.thumbnail(KEPT_ACROSS, KEPT_ACROSS)
+    } else {
+        picture
+    };
+    let mut jpeg = Vec::new();
+    picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)).ok()?;
+    Some(jpeg)
+}
+
+fn objects(app: &App) -> anyhow::Result<Arc<LocalFileSystem>> {
+    let folder = app.config.data_dir.join("files");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true)))
+}
+
+fn unknown() -> Fail {
+    Fail::not_found("File tidak ditemukan")
+}

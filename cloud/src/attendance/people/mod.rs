@@ -1,0 +1,90 @@
+//! People as the other resources of attendance show and look them up. No routes of its own.
+
+use std::collections::BTreeMap;
+
+use hadir_shared::{
+    ids::{InstitutionId, UserId},
+    time::Millis,
+    wire::roster::Role,
+};
+use serde::Serialize;
+use sqlx::FromRow;
+
+use super::dialect;
+use crate::{db::Tx, fail::Fail};
+
+mod store;
+
+/// A row of `users` with the role in attendance, and without anything secret.
+#[derive(Debug, Clone, Serialize, FromRow)]
+pub struct Person {
+    #[sqlx(try_from = "i64")]
+    pub id: UserId,
+    pub nisn_nip_nik: Option<String>,
+    pub name: String,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    pub role_id: Option<i64>,
+    pub photo_path: Option<String>,
+    pub is_active: bool,
+    #[sqlx(try_from = "i64")]
+    #[serde(serialize_with = "dialect::instant")]
+    pub created_at: Millis,
+    #[sqlx(try_from = "i64")]
+    #[serde(serialize_with = "dialect::instant")]
+    pub updated_at: Millis,
+}
+
+/// What the documents show of a student who was just recorded.
+#[derive(Debug, Clone, Serialize)]
+pub struct Named {
+    pub id: UserId,
+    pub nisn_nip_nik: Option<String>,
+    pub name: String,
+}
+
+impl Person {
+    /// `None`: has no role in attendance.
+    pub fn role(&self) -> Option<Role> {
+        self.role_id.and_then(|id| Role::try_from(id).ok())
+    }
+
+    pub fn named(&self) -> Named {
+        Named { id: self.id, nisn_nip_nik: self.nisn_nip_nik.clone(), name: self.name.clone() }
+    }
+}
+
+/// Those of `ids` that belong to the school.
+pub async fn by_ids(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    ids: impl IntoIterator<Item = UserId>,
+) -> Result<BTreeMap<UserId, Person>, Fail> {
+    let mut ids: Vec<i64> = ids.into_iter().map(|id| id.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let people = store::by_ids(tx, institution, &ids).await?;
+    Ok(people.into_iter().map(|person| (person.id, person)).collect())
+}
+
+pub async fn by_id(tx: &mut Tx, institution: InstitutionId, id: UserId) -> Result<Option<Person>, Fail> {
+    Ok(by_ids(tx, institution, [id]).await?.remove(&id))
+}
+
+/// By NISN, NIP or NIK.
+pub async fn by_number(tx: &mut Tx, institution: InstitutionId, number: &str) -> Result<Option<Person>, Fail> {
+    Ok(store::by_number(tx, institution, number).await?)
+}
+
+/// The students of a class in an academic year, by name.
+pub async fn of_class(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    class: hadir_shared::ids::ClassId,
+    year: i64,
+) -> Result<Vec<Person>, Fail> {
+    Ok(store::of_class(tx, institution, class, year).await?)
+}

@@ -1,0 +1,52 @@
+use hadir_shared::ids::{ClassId, InstitutionId};
+
+use super::Person;
+use crate::db::Tx;
+
+/// The two take a list of ids differently.
+pub async fn by_ids(tx: &mut Tx, institution: InstitutionId, ids: &[i64]) -> sqlx::Result<Vec<Person>> {
+    tx.query_split(
+        "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id, u.photo_path, u.is_active, u.created_at, u.updated_at
+         FROM users u LEFT JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
+         WHERE u.institution_id = $1 AND u.id = ANY($2)",
+        "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id, u.photo_path, u.is_active, u.created_at, u.updated_at
+         FROM users u LEFT JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
+         WHERE u.institution_id = $1 AND u.id IN (SELECT value FROM json_each($2))",
+    )
+    .bind(institution.0)
+    .bind_split(|| ids.to_vec(), || serde_json::json!(ids).to_string())
+    .all()
+    .await
+}
+
+pub async fn by_number(tx: &mut Tx, institution: InstitutionId, number: &str) -> sqlx::Result<Option<Person>> {
+    tx.query(
+        "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id, u.photo_path, u.is_active, u.created_at, u.updated_at
+         FROM users u LEFT JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
+         WHERE u.institution_id = $1 AND u.nisn_nip_nik = $2",
+    )
+    .bind(institution.0)
+    .bind(number)
+    .opt()
+    .await
+}
+
+pub async fn of_class(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    class: ClassId,
+    year: i64,
+) -> sqlx::Result<Vec<Person>> {
+    tx.query(
+        "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id, u.photo_path, u.is_active, u.created_at, u.updated_at
+         FROM class_students s JOIN users u ON u.id = s.student_id AND u.institution_id = s.institution_id
+         LEFT JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
+         WHERE s.institution_id = $1 AND s.class_id = $2 AND s.academic_year = $3 AND u.is_active
+         ORDER BY u.name, u.id",
+    )
+    .bind(institution.0)
+    .bind(class.0)
+    .bind(year)
+    .all()
+    .await
+}
