@@ -21,7 +21,13 @@ pub struct App {
 
 impl App {
     /// Over a database that is migrated. Makes the first signing key where there is none.
-    pub async fn new(db: Db, clock: Arc<dyn Clock>, ids: Ids, config: Config, seal: Seal) -> anyhow::Result<Self> {
+    pub async fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        ids: Ids,
+        config: Config,
+        seal: Seal,
+    ) -> anyhow::Result<Self> {
         let identity = Identity::open(&db, clock.now(), &ids, &seal, &config).await?;
         Ok(Self { db, clock, ids, config: Arc::new(config), seal, identity, jobs: Bell::default() })
     }

@@ -47,7 +47,7 @@ impl Default for Config {
             secret_key_file: None,
             public_url: None,
             trust_proxy: false,
-            log: "info".into(),
+            log: "info,tokio_cron_scheduler=warn".into(),
             session_days: 30,
         }
     }
@@ -63,7 +63,9 @@ impl Config {
 
     /// The database's address, the default filled in.
     pub fn database_url(&self) -> String {
-        self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("cloud.db").display()))
+        self.database_url
+            .clone()
+            .unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("cloud.db").display()))
     }
 
     pub fn secret_key_file(&self) -> PathBuf {
@@ -99,7 +101,9 @@ pub fn show(file: Option<&Path>) -> anyhow::Result<String> {
     let values = serde_json::to_value(&config)?;
     let mut text = String::new();
     for (key, value) in values.as_object().into_iter().flatten() {
-        let source = figment.find_metadata(key).map_or_else(|| "default".to_owned(), |from| origin(&from.name, file, key));
+        let source = figment
+            .find_metadata(key)
+            .map_or_else(|| "default".to_owned(), |from| origin(&from.name, file, key));
         let shown = match key.as_str() {
             "database_url" => serde_json::to_string(&mask(&config.database_url()))?,
             "secret_key_file" => serde_json::to_string(&config.secret_key_file())?,
@@ -133,7 +137,9 @@ fn origin(provider: &str, file: Option<&Path>, key: &str) -> String {
 pub fn mask(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.into() };
     let rest = match rest.rsplit_once('@') {
-        Some((user, host)) => format!("{}@{host}", user.split_once(':').map_or(user.into(), |(name, _)| format!("{name}:***"))),
+        Some((user, host)) => {
+            format!("{}@{host}", user.split_once(':').map_or(user.into(), |(name, _)| format!("{name}:***")))
+        }
         None => rest.into(),
     };
     match rest.split_once("password=") {
@@ -152,7 +158,10 @@ mod tests {
     #[test]
     fn no_password_is_shown() {
         assert_eq!(mask("postgres://hadir:s3cr@t@db:5432/hadir"), "postgres://hadir:***@db:5432/hadir");
-        assert_eq!(mask("postgres://db/hadir?user=a&password=s3cret&x=1"), "postgres://db/hadir?user=a&password=***&x=1");
+        assert_eq!(
+            mask("postgres://db/hadir?user=a&password=s3cret&x=1"),
+            "postgres://db/hadir?user=a&password=***&x=1"
+        );
         assert_eq!(mask("sqlite://data/cloud.db"), "sqlite://data/cloud.db");
     }
 
@@ -163,9 +172,18 @@ mod tests {
         std::fs::write(&file, "listen = \"127.0.0.1:0\"\npublic_url = \"https://a.example\"\n").unwrap();
         let config = Config::load(Some(&file)).unwrap();
         assert_eq!((config.listen.as_str(), config.session_days), ("127.0.0.1:0", 30));
-        assert!(show(Some(&file)).unwrap().contains(&format!("listen = \"127.0.0.1:0\"  # file {}", file.display())));
+        assert!(
+            show(Some(&file))
+                .unwrap()
+                .contains(&format!("listen = \"127.0.0.1:0\"  # file {}", file.display()))
+        );
         assert!(show(None).unwrap().contains("trust_proxy = false  # default"));
-        for wrong in ["lisen = \"x\"", "public_url = \"https://a.example/path\"", "database_url = \"mysql://x\"", "session_days = 0"] {
+        for wrong in [
+            "lisen = \"x\"",
+            "public_url = \"https://a.example/path\"",
+            "database_url = \"mysql://x\"",
+            "session_days = 0",
+        ] {
             std::fs::write(&file, wrong).unwrap();
             assert!(Config::load(Some(&file)).is_err(), "{wrong}");
         }

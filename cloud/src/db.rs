@@ -19,8 +19,8 @@ use sqlx::{
     migrate::{Migrate as _, MigrateError, Migration, MigrationType, Migrator},
     postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow},
     sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-        SqliteRow, SqliteSynchronous,
+        SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+        SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
 
@@ -74,7 +74,11 @@ pub struct Pending(pub Vec<String>);
 impl Db {
     /// Opens `postgres://…` or `sqlite://path` (the file is created). Migrates nothing.
     pub async fn open(url: &str) -> anyhow::Result<Self> {
-        if url.starts_with("postgres:") || url.starts_with("postgresql:") { open_pg(url).await } else { open_sqlite(url).await }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            open_pg(url).await
+        } else {
+            open_sqlite(url).await
+        }
     }
 
     /// Runs what is pending. Refuses when an applied migration's text is no longer the one in this program.
@@ -106,7 +110,10 @@ impl Db {
         });
         for done in &applied {
             let Some(known) = own.iter().find(|m| m.version == done.version) else {
-                anyhow::bail!("the database has migration {}, which this program does not know: it is newer", done.version);
+                anyhow::bail!(
+                    "the database has migration {}, which this program does not know: it is newer",
+                    done.version
+                );
             };
             anyhow::ensure!(
                 known.checksum == done.checksum,
@@ -254,8 +261,10 @@ impl Tx {
 
     /// The engine's version: `3.51.3`, or PostgreSQL's `server_version`.
     pub async fn version(&mut self) -> sqlx::Result<String> {
-        let (version,) =
-            self.query_split("SELECT current_setting('server_version')", "SELECT sqlite_version()").one().await?;
+        let (version,) = self
+            .query_split("SELECT current_setting('server_version')", "SELECT sqlite_version()")
+            .one()
+            .await?;
         Ok(version)
     }
 }
@@ -321,9 +330,10 @@ impl Query<'_> {
         let wanted = placeholders(self.sql);
         match self.bad {
             Some(e) => Err(sqlx::Error::Encode(e)),
-            None if bound != wanted => {
-                Err(sqlx::Error::Protocol(format!("{bound} values bound to {wanted} placeholders: {}", self.sql)))
-            }
+            None if bound != wanted => Err(sqlx::Error::Protocol(format!(
+                "{bound} values bound to {wanted} placeholders: {}",
+                self.sql
+            ))),
             None => Ok(self),
         }
     }
@@ -379,13 +389,21 @@ pub trait ResultExt<T> {
 impl<T> ResultExt<T> for sqlx::Result<T> {
     fn on_taken(self, fail: Fail) -> Result<T, Fail> {
         self.map_err(|e| {
-            if e.as_database_error().is_some_and(DatabaseError::is_unique_violation) { fail } else { e.into() }
+            if e.as_database_error().is_some_and(DatabaseError::is_unique_violation) {
+                fail
+            } else {
+                e.into()
+            }
         })
     }
 
     fn on_missing(self, fail: Fail) -> Result<T, Fail> {
         self.map_err(|e| {
-            if e.as_database_error().is_some_and(DatabaseError::is_foreign_key_violation) { fail } else { e.into() }
+            if e.as_database_error().is_some_and(DatabaseError::is_foreign_key_violation) {
+                fail
+            } else {
+                e.into()
+            }
         })
     }
 }

@@ -93,8 +93,7 @@ impl TestApp {
     /// Runs the test on every engine there is.
     pub async fn both<F: Future<Output = ()>>(test: impl Fn(Self) -> F) {
         let folder = tempfile::tempdir().unwrap();
-        let url = sqlite_copy(folder.path()).await;
-        let t = Self::over(Db::open(&url).await.unwrap(), Config { database_url: Some(url), ..Config::default() }).await;
+        let t = Self::sqlite(folder.path()).await;
         let db = t.app.db.clone();
         test(t).await;
         db.close().await;
@@ -106,6 +105,13 @@ impl TestApp {
             let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
             admin.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await.unwrap();
         }
+    }
+
+    /// On SQLite alone, for a test that is not about the database.
+    pub async fn sqlite(folder: &Path) -> Self {
+        let url = sqlite_copy(folder).await;
+        Self::over(Db::open(&url).await.unwrap(), Config { database_url: Some(url), ..Config::default() })
+            .await
     }
 
     async fn over(db: Db, config: Config) -> Self {
@@ -173,7 +179,8 @@ impl TestApp {
     pub async fn institution(&self, code: &str) -> InstitutionId {
         let services: Vec<_> = seed::SERVICES.iter().map(|(code, _)| *code).collect();
         let mut tx = self.app.db.write().await.unwrap();
-        let id = user::create_institution(&mut tx, &self.app, Actor::System, code, code, &services).await.unwrap();
+        let id =
+            user::create_institution(&mut tx, &self.app, Actor::System, code, code, &services).await.unwrap();
         tx.commit().await.unwrap();
         id
     }
@@ -271,7 +278,8 @@ async fn pg_copy(server: &str) -> (String, String) {
 }
 
 async fn pg_template(server: &str) -> String {
-    let state = format!("{:?}{:?}{:?}{:?}", crate::db::MIGRATIONS, seed::SERVICES, seed::ROLES, seed::PERMISSIONS);
+    let state =
+        format!("{:?}{:?}{:?}{:?}", crate::db::MIGRATIONS, seed::SERVICES, seed::ROLES, seed::PERMISSIONS);
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(state)[..8]);
     let name = format!("hadir_template_{digest}");
     let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
@@ -285,7 +293,8 @@ async fn pg_template(server: &str) -> String {
     if made == 0 {
         let draft = format!("{name}_draft");
         admin.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)"))).await.unwrap();
-        let create = format!("CREATE DATABASE {draft} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
+        let create =
+            format!("CREATE DATABASE {draft} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
         admin.execute(AssertSqlSafe(create)).await.unwrap();
         let db = Db::open(&format!("{server}/{draft}")).await.unwrap();
         db.migrate().await.unwrap();

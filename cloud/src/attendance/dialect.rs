@@ -140,12 +140,18 @@ pub fn instant<S: Serializer>(at: &Millis, to: S) -> Result<S::Ok, S::Error> {
 /// The words of every failure.
 pub fn failure(fail: &Fail) -> Response {
     let (status, message) = match fail {
-        Fail::Unauthenticated(NoSession::Missing | NoSession::Invalid) => (fail.status(), "Token tidak valid"),
-        Fail::Unauthenticated(NoSession::Expired) => (fail.status(), "Token sudah kadaluarsa. Silakan login kembali"),
-        Fail::BadCredentials => (fail.status(), "Kredensial tidak valid"),
-        Fail::Denied(text) | Fail::NotFound(text) | Fail::Conflict(text) | Fail::Gone(text) | Fail::BadRequest(text) => {
-            (fail.status(), text.as_ref())
+        Fail::Unauthenticated(NoSession::Missing | NoSession::Invalid) => {
+            (fail.status(), "Token tidak valid")
         }
+        Fail::Unauthenticated(NoSession::Expired) => {
+            (fail.status(), "Token sudah kadaluarsa. Silakan login kembali")
+        }
+        Fail::BadCredentials => (fail.status(), "Kredensial tidak valid"),
+        Fail::Denied(text)
+        | Fail::NotFound(text)
+        | Fail::Conflict(text)
+        | Fail::Gone(text)
+        | Fail::BadRequest(text) => (fail.status(), text.as_ref()),
         Fail::NoRoute => (fail.status(), "Alamat tidak ditemukan"),
         Fail::WrongMethod => (fail.status(), "Metode tidak didukung untuk alamat ini"),
         Fail::Invalid(problems) => return invalid(problems),
@@ -156,7 +162,9 @@ pub fn failure(fail: &Fail) -> Response {
         Fail::WrongContentType => (fail.status(), "Content-Type harus application/json"),
         Fail::TooLarge => (fail.status(), "Isi permintaan terlalu besar"),
         Fail::TooMany { .. } => (fail.status(), "Terlalu banyak percobaan. Silakan coba lagi nanti"),
-        Fail::Unavailable { .. } | Fail::TimedOut => (fail.status(), "Server sedang sibuk. Silakan coba lagi"),
+        Fail::Unavailable { .. } | Fail::TimedOut => {
+            (fail.status(), "Server sedang sibuk. Silakan coba lagi")
+        }
         Fail::Internal(_) => (fail.status(), "Terjadi kesalahan pada server"),
     };
     refusal(status, message, None)
@@ -172,7 +180,8 @@ fn invalid(problems: &[Problem]) -> Response {
 }
 
 fn refusal(status: StatusCode, message: &str, errors: Option<BTreeMap<&str, Vec<String>>>) -> Response {
-    (status, Json(Envelope { success: false, message: Some(message), data: None::<()>, errors })).into_response()
+    (status, Json(Envelope { success: false, message: Some(message), data: None::<()>, errors }))
+        .into_response()
 }
 
 fn flaw(field: &str, flaw: &Flaw) -> String {

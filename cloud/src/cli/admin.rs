@@ -74,7 +74,9 @@ async fn institution(tx: &mut Tx, app: &App, args: &Create) -> Result<Institutio
         return Ok(found);
     }
     let Some(name) = &args.institution_name else {
-        return Err(Exit::Data(anyhow!("there is no school {code}; make it with --institution-name NAME --zone ZONE")));
+        return Err(Exit::Data(anyhow!(
+            "there is no school {code}; make it with --institution-name NAME --zone ZONE"
+        )));
     };
     let id = user::create_institution(tx, app, Actor::System, code, name, &["SSO", SERVICE]).await?;
     store::choose(tx, id, "school_name", name, app.now()).await?;
@@ -85,8 +87,14 @@ async fn institution(tx: &mut Tx, app: &App, args: &Create) -> Result<Institutio
 fn read_password(file: Option<&std::path::Path>) -> Result<String, Exit> {
     let mut text = String::new();
     match file {
-        Some(file) => text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
-        None => std::io::stdin().take(1024).read_to_string(&mut text).map(drop).context("cannot read the password")?,
+        Some(file) => {
+            text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+        }
+        None => std::io::stdin()
+            .take(1024)
+            .read_to_string(&mut text)
+            .map(drop)
+            .context("cannot read the password")?,
     }
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }

@@ -5,7 +5,12 @@ use std::{fs, path::Path};
 use hadir_shared::time::{Clock as _, Millis};
 
 use super::{Exit, open};
-use crate::{clock::SystemClock, config::{Config, mask}, db::Db, ops, seal};
+use crate::{
+    clock::SystemClock,
+    config::{Config, mask},
+    db::Db,
+    ops, seal,
+};
 
 /// When this program was written, more or less: no clock is before it.
 const EARLIEST: Millis = Millis(1_760_000_000_000);
@@ -40,7 +45,9 @@ pub(super) async fn run(config: &Config) -> Result<(), Exit> {
 
 fn data_dir(folder: &Path) -> Check {
     let probe = folder.join(".doctor");
-    let tried = fs::create_dir_all(folder).and_then(|()| fs::write(&probe, b"x")).and_then(|()| fs::remove_file(&probe));
+    let tried = fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&probe, b"x"))
+        .and_then(|()| fs::remove_file(&probe));
     match tried {
         Ok(()) => Ok(format!("data folder {} can be written", folder.display())),
         Err(e) => Err((
@@ -71,8 +78,13 @@ async fn engine(db: &Db) -> Check {
 async fn migrations(db: &Db) -> Check {
     match db.pending().await {
         Ok(pending) if pending.0.is_empty() => Ok("migrations are current".into()),
-        Ok(pending) => Err((format!("migrations pending: {}", pending.0.join(", ")), "run `hadir-cloud migrate`".into())),
-        Err(e) => Err((format!("migrations: {e:#}"), "install the version of hadir-cloud that belongs to this database".into())),
+        Ok(pending) => {
+            Err((format!("migrations pending: {}", pending.0.join(", ")), "run `hadir-cloud migrate`".into()))
+        }
+        Err(e) => Err((
+            format!("migrations: {e:#}"),
+            "install the version of hadir-cloud that belongs to this database".into(),
+        )),
     }
 }
 
@@ -84,7 +96,11 @@ async fn clock(db: &Db) -> Check {
     }
     match ops::store::newest(db).await {
         Ok(Some(newest)) if newest.since(now) > AHEAD_MS => Err((
-            format!("the clock says {}, but there is a record of {}", now.to_rfc3339_micros(), newest.to_rfc3339_micros()),
+            format!(
+                "the clock says {}, but there is a record of {}",
+                now.to_rfc3339_micros(),
+                newest.to_rfc3339_micros()
+            ),
             fix(),
         )),
         Ok(_) => Ok(format!("the clock says {}", now.to_rfc3339_micros())),

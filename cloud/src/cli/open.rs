@@ -1,6 +1,6 @@
 //! What most commands begin with: the database, migrated or refused, and the app over it.
 
-use std::sync::Arc;
+use std::{os::unix::fs::DirBuilderExt as _, sync::Arc};
 
 use anyhow::{Context as _, anyhow};
 use hadir_shared::time::Clock as _;
@@ -21,7 +21,11 @@ pub(super) async fn database(config: &Config) -> Result<Db, Exit> {
     if let Some(path) = url.strip_prefix("sqlite://") {
         let file = std::path::Path::new(path.split('?').next().unwrap_or(path));
         if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder)
+            // Names and password hashes lie in it: a folder that is made here is its owner's alone.
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
                 .with_context(|| format!("cannot make the folder {}", folder.display()))
                 .map_err(Exit::Unavailable)?;
         }

@@ -134,7 +134,7 @@ fn log(config: &Config) -> Result<(), Exit> {
     if std::io::stderr().is_terminal() {
         lines.init();
     } else {
-        lines.json().flatten_event(true).init();
+        lines.json().flatten_event(true).with_span_list(false).init();
     }
     Ok(())
 }

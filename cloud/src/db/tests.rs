@@ -69,7 +69,10 @@ async fn fifty_increments_at_once_are_fifty() {
             let db = db.clone();
             tasks.spawn(async move {
                 let mut tx = db.write().await.unwrap();
-                tx.query("UPDATE login_throttles SET failures = failures + 1 WHERE subject = 'n'").run().await.unwrap();
+                tx.query("UPDATE login_throttles SET failures = failures + 1 WHERE subject = 'n'")
+                    .run()
+                    .await
+                    .unwrap();
                 tx.commit().await.unwrap();
             });
         }
@@ -132,7 +135,8 @@ async fn a_fresh_file_lacks_everything_and_writes_durably() {
     let mut tx = db.write().await.unwrap();
     let (journal,): (String,) = tx.query("SELECT journal_mode FROM pragma_journal_mode").one().await.unwrap();
     let (synchronous,): (i64,) = tx.query("SELECT synchronous FROM pragma_synchronous").one().await.unwrap();
-    let (foreign_keys,): (i64,) = tx.query("SELECT foreign_keys FROM pragma_foreign_keys").one().await.unwrap();
+    let (foreign_keys,): (i64,) =
+        tx.query("SELECT foreign_keys FROM pragma_foreign_keys").one().await.unwrap();
     assert_eq!((journal.as_str(), synchronous, foreign_keys), ("wal", 2, 1), "2 is FULL");
 }
 

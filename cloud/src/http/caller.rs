@@ -50,7 +50,9 @@ impl FromRequestParts<App> for Member {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fail> {
         let caller = Caller::from_request_parts(parts, app).await?;
-        let institution = caller.institution.ok_or_else(|| Fail::denied("Akun ini tidak terhubung dengan sekolah mana pun"))?;
+        let institution = caller
+            .institution
+            .ok_or_else(|| Fail::denied("Akun ini tidak terhubung dengan sekolah mana pun"))?;
         Ok(Self { institution, caller })
     }
 }
@@ -83,6 +85,10 @@ impl<P: Permission> FromRequestParts<App> for Allowed<P> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fail> {
         let member = Member::from_request_parts(parts, app).await?;
-        if member.may(P::CODE) { Ok(Self { member, permission: PhantomData }) } else { Err(Fail::denied(P::REFUSAL)) }
+        if member.may(P::CODE) {
+            Ok(Self { member, permission: PhantomData })
+        } else {
+            Err(Fail::denied(P::REFUSAL))
+        }
     }
 }

@@ -26,7 +26,12 @@ impl Check {
     }
 
     /// A text that must be there, trimmed, with a length in characters; blank counts as missing.
-    pub fn text(&mut self, field: &'static str, value: Option<String>, length: RangeInclusive<usize>) -> String {
+    pub fn text(
+        &mut self,
+        field: &'static str,
+        value: Option<String>,
+        length: RangeInclusive<usize>,
+    ) -> String {
         let value = value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let value = self.required(field, value);
         if !value.is_empty() {
@@ -115,7 +120,18 @@ mod tests {
         for good in ["a@b.id", "budi.s+x@sma1.sch.id"] {
             assert!(is_email(good), "{good}");
         }
-        for bad in ["", "a", "a@", "@b.id", "a@b", "a b@c.id", "a@b..id", "a@b.id\r\nBcc: x@y.id", "<a@b.id>", "a@b@c.id"] {
+        for bad in [
+            "",
+            "a",
+            "a@",
+            "@b.id",
+            "a@b",
+            "a b@c.id",
+            "a@b..id",
+            "a@b.id\r\nBcc: x@y.id",
+            "<a@b.id>",
+            "a@b@c.id",
+        ] {
             assert!(!is_email(bad), "{bad:?}");
         }
     }

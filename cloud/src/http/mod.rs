@@ -52,17 +52,18 @@ pub fn speak(router: Router<App>, render: fn(&Fail) -> Response) -> Router<App> 
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(RequestDecompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(in_time))
+        .layer(from_fn(|request, next| within(TIME_LIMIT, request, next)))
         .layer(map_response(move |response| async move { word(response, render) }))
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let said =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     Fail::from(anyhow!("panicked: {}", said.unwrap_or("without words"))).into_response()
 }
 
-async fn in_time(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+async fn within(limit: Duration, request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(limit, next.run(request)).await;
     answer.unwrap_or_else(|_| Fail::TimedOut.into_response())
 }
 

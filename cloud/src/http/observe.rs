@@ -61,7 +61,8 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
 fn request_id(app: &App, headers: &HeaderMap) -> RequestId {
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     let sane = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        (1..=64).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     RequestId(given.filter(sane).map_or_else(|| app.ids.uuid(app.now()).to_string().into(), Into::into))
 }

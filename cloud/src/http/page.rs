@@ -62,7 +62,8 @@ impl FromRequestParts<App> for Page {
         let per_page = check.range("per_page", asked.per_page.unwrap_or(USUAL), 1..=MOST);
         check.finish()?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-        let others = form_urlencoded::parse(query.as_bytes()).filter(|(key, value)| key != "page" && !value.is_empty());
+        let others = form_urlencoded::parse(query.as_bytes())
+            .filter(|(key, value)| key != "page" && !value.is_empty());
         let filters = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
         Ok(Self { page, per_page, path: format!("{}{}", origin(parts, app), uri.path()), filters })
     }

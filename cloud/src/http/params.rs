@@ -1,9 +1,6 @@
 //! What stands in the URL.
 
-use axum::{
-    extract::FromRequestParts,
-    http::request::Parts,
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -43,6 +40,9 @@ pub(super) fn read<T: DeserializeOwned>(query: &str) -> Result<T, Fail> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(kept.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|e| {
         let field = e.path().to_string();
-        Fail::invalid(if field == "." { String::new() } else { field }, Flaw::WrongType(e.into_inner().to_string()))
+        Fail::invalid(
+            if field == "." { String::new() } else { field },
+            Flaw::WrongType(e.into_inner().to_string()),
+        )
     })
 }

@@ -14,12 +14,19 @@ const TRIES: i64 = 5;
 pub async fn make(tx: &mut Tx, app: &App, user: UserId, purpose: &'static str) -> Result<String, Fail> {
     let now = app.now();
     let code = app.ids.six_digits();
-    store::put_code(tx, user, purpose, &hash(user, purpose, &code), TRIES, now, now.plus_millis(LIFE_MS)).await?;
+    store::put_code(tx, user, purpose, &hash(user, purpose, &code), TRIES, now, now.plus_millis(LIFE_MS))
+        .await?;
     Ok(code)
 }
 
 /// Whether the code is right; then it is used up. **Commit in either case**: a wrong try that is rolled back was free.
-pub async fn take(tx: &mut Tx, user: UserId, purpose: &'static str, code: &str, now: Millis) -> Result<bool, Fail> {
+pub async fn take(
+    tx: &mut Tx,
+    user: UserId,
+    purpose: &'static str,
+    code: &str,
+    now: Millis,
+) -> Result<bool, Fail> {
     let stored = store::try_code(tx, user, purpose, now).await?;
     let right = stored.is_some_and(|stored| stored == hash(user, purpose, code.trim()));
     if right {

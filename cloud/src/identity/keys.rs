@@ -52,7 +52,13 @@ struct Keys {
 
 impl KeyRing {
     /// Reads the keys; makes the first one where there is none.
-    pub(super) async fn open(db: &Db, now: Millis, ids: &Ids, seal: &Seal, issuer: String) -> anyhow::Result<Self> {
+    pub(super) async fn open(
+        db: &Db,
+        now: Millis,
+        ids: &Ids,
+        seal: &Seal,
+        issuer: String,
+    ) -> anyhow::Result<Self> {
         let mut tx = db.write().await?;
         let mut rows = store::signing_keys(&mut tx).await?;
         if rows.iter().all(|row| row.state != "active") {
@@ -121,9 +127,7 @@ impl Keys {
         let active = rows.iter().find(|row| row.state == "active").context("no key signs")?;
         let seed = seal.open(PURPOSE, &active.secret).context("the signing key in the database")?;
         let pkcs8 = Zeroizing::new([&PKCS8_PREFIX[..], &seed].concat());
-        let jwk = |row: &store::SigningKeyRow| {
-            json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": row.kid, "x": row.public})
-        };
+        let jwk = |row: &store::SigningKeyRow| json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": row.kid, "x": row.public});
         let mut known = HashMap::new();
         for row in rows {
             known.insert(row.kid.clone(), DecodingKey::from_ed_components(&row.public)?);
@@ -145,7 +149,13 @@ async fn make(tx: &mut crate::db::Tx, now: Millis, ids: &Ids, seal: &Seal) -> an
 
 impl Claims {
     /// The claims of a session's token.
-    pub(super) fn new(ring: &KeyRing, who: &super::Caller, ids: &Ids, now: Millis, expires_at: Millis) -> Self {
+    pub(super) fn new(
+        ring: &KeyRing,
+        who: &super::Caller,
+        ids: &Ids,
+        now: Millis,
+        expires_at: Millis,
+    ) -> Self {
         Self {
             iss: ring.issuer().into(),
             sub: who.uuid,

@@ -50,13 +50,15 @@ pub async fn login(
     let counted = {
         let mut tx = app.db.write().await?;
         let id = known.as_ref().map(|known| known.id);
-        let counted = throttle::count(&mut tx, &subject(attempt.key), id, attempt.session.address, app.now()).await;
+        let counted =
+            throttle::count(&mut tx, &subject(attempt.key), id, attempt.session.address, app.now()).await;
         tx.commit().await?;
         counted?
     };
     let stored = known.as_ref().map(|known| known.password_hash.as_str());
     let answer = app.identity.hasher().verify(attempt.password, stored).await?;
-    let (Some(counted), Some(user)) = (counted, known.filter(|known| known.is_active && answer != Match::No)) else {
+    let (Some(counted), Some(user)) = (counted, known.filter(|known| known.is_active && answer != Match::No))
+    else {
         return Err(Fail::BadCredentials);
     };
     let fresh = match answer {
@@ -88,7 +90,12 @@ pub async fn change_password(app: &App, who: &Caller, current: &str, new: &str) 
     let mut tx = app.db.write().await?;
     store::set_password_hash(&mut tx, who.user, &hash, app.now()).await?;
     session::revoke_all(&mut tx, app, who.actor(), who.user, Some(who.session)).await?;
-    audit(&mut tx, app, &Entry::new(who.actor(), "user.password", format!("user:{}", who.user)).after(json!({}))).await?;
+    audit(
+        &mut tx,
+        app,
+        &Entry::new(who.actor(), "user.password", format!("user:{}", who.user)).after(json!({})),
+    )
+    .await?;
     tx.commit().await?;
     app.identity.forget();
     Ok(())

@@ -15,7 +15,15 @@ use std::sync::Arc;
 
 use hadir_shared::time::Millis;
 
-use crate::{app::App, clock::Ids, config::Config, db::{Db, Tx}, fail::Fail, jobs::Work, seal::Seal};
+use crate::{
+    app::App,
+    clock::Ids,
+    config::Config,
+    db::{Db, Tx},
+    fail::Fail,
+    jobs::Work,
+    seal::Seal,
+};
 
 pub mod audit;
 pub mod code;

@@ -11,14 +11,13 @@ use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
-use tokio::{
-    sync::Semaphore,
-    task::spawn_blocking,
-    time::timeout,
-};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 use zeroize::Zeroizing;
 
-use crate::{clock::Ids, fail::{Fail, Flaw}};
+use crate::{
+    clock::Ids,
+    fail::{Fail, Flaw},
+};
 
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
@@ -118,8 +117,10 @@ fn argon2() -> anyhow::Result<Argon2<'static>> {
 }
 
 fn compare(password: &str, stored: &str) -> anyhow::Result<Match> {
-    let hash = PasswordHash::new(stored).map_err(|e| anyhow!("a stored password hash cannot be read: {e}"))?;
-    let params = Params::try_from(&hash).map_err(|e| anyhow!("a stored password hash has odd parameters: {e}"))?;
+    let hash =
+        PasswordHash::new(stored).map_err(|e| anyhow!("a stored password hash cannot be read: {e}"))?;
+    let params =
+        Params::try_from(&hash).map_err(|e| anyhow!("a stored password hash has odd parameters: {e}"))?;
     anyhow::ensure!(
         params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES && params.p_cost() <= MOST_LANES,
         "a stored password hash asks for too much work"
@@ -144,13 +145,20 @@ mod tests {
         assert_eq!(hasher.verify("Rahasia123!", Some(&stored)).await.unwrap(), Match::Yes);
         assert_eq!(hasher.verify("rahasia123!", Some(&stored)).await.unwrap(), Match::No);
         assert_eq!(hasher.verify("Rahasia123!", None).await.unwrap(), Match::No);
-        assert_eq!(hasher.verify(&"x".repeat(257), Some("not even a hash")).await.unwrap(), Match::No, "never hashed");
+        assert_eq!(
+            hasher.verify(&"x".repeat(257), Some("not even a hash")).await.unwrap(),
+            Match::No,
+            "never hashed"
+        );
 
         let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8192, 1, 1, None).unwrap());
         let old = old.hash_password_with_salt(b"Rahasia123!", &[1; 16]).unwrap().to_string();
         assert_eq!(hasher.verify("Rahasia123!", Some(&old)).await.unwrap(), Match::Outdated);
         let greedy = stored.replace("m=19456", "m=4000000");
-        assert!(hasher.verify("Rahasia123!", Some(&greedy)).await.is_err(), "four gigabytes are not allocated");
+        assert!(
+            hasher.verify("Rahasia123!", Some(&greedy)).await.is_err(),
+            "four gigabytes are not allocated"
+        );
     }
 
     #[tokio::test]

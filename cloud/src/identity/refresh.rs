@@ -1,9 +1,11 @@
 //! Refresh tokens: opaque, 256 bits, stored as SHA-256, spent by use.
 //!
-//! What always holds: of many who spend one token at once, one succeeds; a spent one that comes again means that two people
-//! hold it, and ends its session, and so its whole family.
+//! What always holds: of many who spend one token at once, all get the same successor; a spent one that comes later than
+//! [`GRACE_MS`], or whose successor was spent too, means that two people hold it, and ends its session, and so its whole
+//! family. The moment of grace is for answers that got lost: without it ordinary users are signed out by bad networks.
 
-use hadir_shared::{ids::UserId, time::Millis};
+use data_encoding::BASE64URL_NOPAD;
+use hadir_shared::ids::UserId;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -18,9 +20,12 @@ use crate::{
     fail::{Fail, NoSession},
 };
 
+/// How long the immediate predecessor may be used again: it gives the successor that is already there.
+pub const GRACE_MS: i64 = 10_000;
+
 /// The first token of a session.
 pub async fn issue(tx: &mut Tx, app: &App, who: &Caller, life_ms: i64) -> Result<String, Fail> {
-    insert(tx, app, who.session, None, life_ms, who.expires_at).await
+    insert(tx, app, who, app.ids.token(), None, life_ms).await
 }
 
 /// What a refresh gives: the session's caller, and the next token.
@@ -34,22 +39,32 @@ pub struct Refreshed {
 /// stolen family must be kept although the request fails.
 pub async fn rotate(app: &App, token: &str, life_ms: i64) -> Result<Refreshed, Fail> {
     let now = app.now();
-    let hash = hash(token);
+    let spent = hash(token);
+    // Not stored, so that it can be given out again and the database still holds no token.
+    let successor = BASE64URL_NOPAD.encode(&app.seal.mac("refresh-successor", token.as_bytes()));
     let mut tx = app.db.write().await?;
-    let row = store::refresh(&mut tx, &hash).await?.ok_or(Fail::Unauthenticated(NoSession::Invalid))?;
-    if store::spend_refresh(&mut tx, &hash, now).await? == 0 {
-        end_family(&mut tx, app, UserId(row.user_id), row.session_id).await?;
-        tx.commit().await?;
-        app.identity.forget();
-        return Err(Fail::Unauthenticated(NoSession::Invalid));
-    }
+    let is_first = store::spend_refresh(&mut tx, &spent, now).await? == 1;
+    let row = store::refresh(&mut tx, &spent).await?.ok_or(Fail::Unauthenticated(NoSession::Invalid))?;
     if row.expires_at <= now.0 {
         return Err(Fail::Unauthenticated(NoSession::Expired));
     }
-    let caller = session::living(&mut tx, row.session_id, now).await?;
-    let token = insert(&mut tx, app, caller.session, Some(&hash), life_ms, caller.expires_at).await?;
+    if is_first {
+        let caller = session::living(&mut tx, row.session_id, now).await?;
+        let token = insert(&mut tx, app, &caller, successor, Some(&spent), life_ms).await?;
+        tx.commit().await?;
+        return Ok(Refreshed { caller, token });
+    }
+    let next = store::refresh(&mut tx, &hash(&successor)).await?;
+    let again = row.used_at.is_some_and(|used| now.0 - used < GRACE_MS)
+        && next.is_some_and(|next| next.used_at.is_none());
+    if again {
+        let caller = session::living(&mut tx, row.session_id, now).await?;
+        return Ok(Refreshed { caller, token: successor });
+    }
+    end_family(&mut tx, app, UserId(row.user_id), row.session_id).await?;
     tx.commit().await?;
-    Ok(Refreshed { caller, token })
+    app.identity.forget();
+    Err(Fail::Unauthenticated(NoSession::Invalid))
 }
 
 async fn end_family(tx: &mut Tx, app: &App, user: UserId, session: Uuid) -> Result<(), Fail> {
@@ -61,14 +76,14 @@ async fn end_family(tx: &mut Tx, app: &App, user: UserId, session: Uuid) -> Resu
 async fn insert(
     tx: &mut Tx,
     app: &App,
-    session: Uuid,
+    who: &Caller,
+    token: String,
     parent: Option<&str>,
     life_ms: i64,
-    session_ends: Millis,
 ) -> Result<String, Fail> {
     let now = app.now();
-    let token = app.ids.token();
-    store::insert_refresh(tx, &hash(&token), session, parent, now, now.plus_millis(life_ms).min(session_ends)).await?;
+    let expires_at = now.plus_millis(life_ms).min(who.expires_at);
+    store::insert_refresh(tx, &hash(&token), who.session, parent, now, expires_at).await?;
     Ok(token)
 }
 

@@ -113,7 +113,13 @@ pub async fn open(tx: &mut Tx, app: &App, user: UserId, new: &NewSession<'_>) ->
     let now = app.now();
     let id = app.ids.random_uuid();
     store::insert_session(tx, id, user, new, now).await?;
-    audit(tx, app, &Entry::new(Actor::User(user), "session.open", format!("session:{id}")).after(json!({"client": new.client}))).await?;
+    audit(
+        tx,
+        app,
+        &Entry::new(Actor::User(user), "session.open", format!("session:{id}"))
+            .after(json!({"client": new.client})),
+    )
+    .await?;
     living(tx, id, now).await
 }
 
@@ -134,15 +140,27 @@ pub async fn list(tx: &mut Tx, user: UserId, now: Millis) -> Result<Vec<Listed>,
 pub async fn revoke(tx: &mut Tx, app: &App, user: UserId, session: Uuid) -> Result<bool, Fail> {
     let ended = store::revoke_session(tx, user, session, app.now()).await? == 1;
     if ended {
-        audit(tx, app, &Entry::new(Actor::User(user), "session.revoke", format!("session:{session}"))).await?;
+        audit(tx, app, &Entry::new(Actor::User(user), "session.revoke", format!("session:{session}")))
+            .await?;
     }
     Ok(ended)
 }
 
 /// Ends every session of a user, save one where that is wanted. Answers how many. Afterwards as for [`revoke`].
-pub async fn revoke_all(tx: &mut Tx, app: &App, by: Actor, user: UserId, except: Option<Uuid>) -> Result<u64, Fail> {
+pub async fn revoke_all(
+    tx: &mut Tx,
+    app: &App,
+    by: Actor,
+    user: UserId,
+    except: Option<Uuid>,
+) -> Result<u64, Fail> {
     let ended = store::revoke_sessions(tx, user, except, app.now()).await?;
-    audit(tx, app, &Entry::new(by, "session.revoke_all", format!("user:{user}")).after(json!({"ended": ended}))).await?;
+    audit(
+        tx,
+        app,
+        &Entry::new(by, "session.revoke_all", format!("user:{user}")).after(json!({"ended": ended})),
+    )
+    .await?;
     Ok(ended)
 }
 

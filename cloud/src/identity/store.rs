@@ -115,11 +115,17 @@ pub async fn insert_institution(
 }
 
 pub async fn institution_by_code(tx: &mut Tx, code: &str) -> sqlx::Result<Option<InstitutionId>> {
-    let row: Option<(i64,)> = tx.query("SELECT id FROM institutions WHERE code = $1").bind(code).opt().await?;
+    let row: Option<(i64,)> =
+        tx.query("SELECT id FROM institutions WHERE code = $1").bind(code).opt().await?;
     Ok(row.map(|(id,)| InstitutionId(id)))
 }
 
-pub async fn link_service(tx: &mut Tx, institution: InstitutionId, service: &str, now: Millis) -> sqlx::Result<u64> {
+pub async fn link_service(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    service: &str,
+    now: Millis,
+) -> sqlx::Result<u64> {
     tx.query(
         "INSERT INTO institution_services (institution_id, service_id, created_at)
          SELECT $1, id, $3 FROM services WHERE code = $2 ON CONFLICT DO NOTHING",
@@ -131,7 +137,13 @@ pub async fn link_service(tx: &mut Tx, institution: InstitutionId, service: &str
     .await
 }
 
-pub async fn insert_service(tx: &mut Tx, uuid: Uuid, code: &str, name: &str, now: Millis) -> sqlx::Result<u64> {
+pub async fn insert_service(
+    tx: &mut Tx,
+    uuid: Uuid,
+    code: &str,
+    name: &str,
+    now: Millis,
+) -> sqlx::Result<u64> {
     tx.query(
         "INSERT INTO services (uuid, code, name, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
          ON CONFLICT (code) DO NOTHING",
@@ -299,7 +311,11 @@ pub async fn has_session_from(tx: &mut Tx, user: UserId, address: &str) -> sqlx:
 }
 
 pub async fn touch_session(tx: &mut Tx, id: Uuid, now: Millis) -> sqlx::Result<u64> {
-    tx.query("UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2").bind(id).bind(now.0).run().await
+    tx.query("UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2")
+        .bind(id)
+        .bind(now.0)
+        .run()
+        .await
 }
 
 pub async fn revoke_session(tx: &mut Tx, user: UserId, id: Uuid, now: Millis) -> sqlx::Result<u64> {
@@ -311,7 +327,12 @@ pub async fn revoke_session(tx: &mut Tx, user: UserId, id: Uuid, now: Millis) ->
         .await
 }
 
-pub async fn revoke_sessions(tx: &mut Tx, user: UserId, except: Option<Uuid>, now: Millis) -> sqlx::Result<u64> {
+pub async fn revoke_sessions(
+    tx: &mut Tx,
+    user: UserId,
+    except: Option<Uuid>,
+    now: Millis,
+) -> sqlx::Result<u64> {
     tx.query(
         "UPDATE sessions SET revoked_at = $3
          WHERE user_id = $1 AND revoked_at IS NULL AND (CAST($2 AS UUID) IS NULL OR id <> $2)",
@@ -330,6 +351,7 @@ pub struct RefreshRow {
     pub session_id: Uuid,
     pub user_id: i64,
     pub expires_at: i64,
+    pub used_at: Option<i64>,
 }
 
 pub async fn insert_refresh(
@@ -355,7 +377,7 @@ pub async fn insert_refresh(
 
 pub async fn refresh(tx: &mut Tx, hash: &str) -> sqlx::Result<Option<RefreshRow>> {
     tx.query(
-        "SELECT r.session_id, s.user_id, r.expires_at
+        "SELECT r.session_id, s.user_id, r.expires_at, r.used_at
          FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id WHERE r.token_hash = $1",
     )
     .bind(hash)
@@ -415,7 +437,11 @@ pub async fn try_code(tx: &mut Tx, user: UserId, purpose: &str, now: Millis) -> 
 }
 
 pub async fn delete_code(tx: &mut Tx, user: UserId, purpose: &str) -> sqlx::Result<u64> {
-    tx.query("DELETE FROM one_time_codes WHERE user_id = $1 AND purpose = $2").bind(user.0).bind(purpose).run().await
+    tx.query("DELETE FROM one_time_codes WHERE user_id = $1 AND purpose = $2")
+        .bind(user.0)
+        .bind(purpose)
+        .run()
+        .await
 }
 
 // Throttles.
@@ -430,25 +456,36 @@ pub async fn blocked_until(tx: &mut Tx, subject: &str, now: Millis) -> sqlx::Res
     Ok(row.map(|(until,)| Millis(until)))
 }
 
-/// The failures of the current window, this one included. Locks the subject's row until the transaction ends.
-pub async fn count_failure(tx: &mut Tx, subject: &str, now: Millis, window_ends_at: Millis) -> sqlx::Result<i64> {
-    let (failures,): (i64,) = tx
+/// Counts one more failure, and says how many there are in the window; `None` while the subject waits, when nothing is
+/// counted. Locks the subject's row until the transaction ends, so that of many at once each sees those before it.
+pub async fn count_failure(
+    tx: &mut Tx,
+    subject: &str,
+    now: Millis,
+    window_ends_at: Millis,
+) -> sqlx::Result<Option<i64>> {
+    let row: Option<(i64,)> = tx
         .query(
             "INSERT INTO login_throttles AS t (subject, failures, window_ends_at, blocked_until) VALUES ($1, 1, $3, 0)
              ON CONFLICT (subject) DO UPDATE SET
                 failures = CASE WHEN t.window_ends_at <= $2 THEN 1 ELSE t.failures + 1 END,
-                window_ends_at = $3 RETURNING failures",
+                window_ends_at = $3
+             WHERE t.blocked_until <= $2 RETURNING failures",
         )
         .bind(subject)
         .bind(now.0)
         .bind(window_ends_at.0)
-        .one()
+        .opt()
         .await?;
-    Ok(failures)
+    Ok(row.map(|(failures,)| failures))
 }
 
 pub async fn block(tx: &mut Tx, subject: &str, until: Millis) -> sqlx::Result<u64> {
-    tx.query("UPDATE login_throttles SET blocked_until = $2 WHERE subject = $1").bind(subject).bind(until.0).run().await
+    tx.query("UPDATE login_throttles SET blocked_until = $2 WHERE subject = $1")
+        .bind(subject)
+        .bind(until.0)
+        .run()
+        .await
 }
 
 pub async fn forget_failures(tx: &mut Tx, subject: &str) -> sqlx::Result<u64> {
@@ -481,7 +518,13 @@ pub async fn signing_keys(tx: &mut Tx) -> sqlx::Result<Vec<SigningKeyRow>> {
     .await
 }
 
-pub async fn insert_signing_key(tx: &mut Tx, kid: &str, secret: &str, public: &str, now: Millis) -> sqlx::Result<u64> {
+pub async fn insert_signing_key(
+    tx: &mut Tx,
+    kid: &str,
+    secret: &str,
+    public: &str,
+    now: Millis,
+) -> sqlx::Result<u64> {
     tx.query(
         "INSERT INTO signing_keys (kid, algorithm, secret, public, state, created_at)
          VALUES ($1, 'EdDSA', $2, $3, 'active', $4) ON CONFLICT DO NOTHING",
@@ -495,10 +538,17 @@ pub async fn insert_signing_key(tx: &mut Tx, kid: &str, secret: &str, public: &s
 }
 
 pub async fn retire_signing_keys(tx: &mut Tx) -> sqlx::Result<u64> {
-    tx.query("UPDATE signing_keys SET state = 'passive' WHERE algorithm = 'EdDSA' AND state = 'active'").run().await
+    tx.query("UPDATE signing_keys SET state = 'passive' WHERE algorithm = 'EdDSA' AND state = 'active'")
+        .run()
+        .await
 }
 
-pub async fn insert_audit(tx: &mut Tx, entry: &Entry, request: Option<&str>, now: Millis) -> sqlx::Result<()> {
+pub async fn insert_audit(
+    tx: &mut Tx,
+    entry: &Entry,
+    request: Option<&str>,
+    now: Millis,
+) -> sqlx::Result<()> {
     tx.query(
         "INSERT INTO audit_log (institution_id, at, actor, action, subject, before, after, request_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

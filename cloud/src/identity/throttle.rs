@@ -13,10 +13,7 @@ use std::{net::IpAddr, time::Duration};
 use hadir_shared::{ids::UserId, time::Millis};
 
 use super::store;
-use crate::{
-    db::Tx,
-    fail::Fail,
-};
+use crate::{db::Tx, fail::Fail};
 
 const FREE_FAILURES: i64 = 5;
 const FIRST_WAIT_MS: i64 = 30_000;
@@ -49,16 +46,20 @@ pub(super) async fn count(
         None => false,
     };
     let account = if known { format!("account:{login}@{address}") } else { format!("account:{login}") };
-    if store::blocked_until(tx, &account, now).await?.is_some() {
+    let Some(failures) = store::count_failure(tx, &account, now, now.plus_millis(ACCOUNT_WINDOW_MS)).await?
+    else {
         return Ok(None);
-    }
-    let failures = store::count_failure(tx, &account, now, now.plus_millis(ACCOUNT_WINDOW_MS)).await?;
+    };
     if failures >= FREE_FAILURES {
         store::block(tx, &account, now.plus_millis(wait(failures))).await?;
     }
-    let failures = store::count_failure(tx, &place, now, now.plus_millis(ADDRESS_WINDOW_MS)).await?;
-    if failures >= ADDRESS_FAILURES {
-        store::block(tx, &place, now.plus_millis(ADDRESS_WINDOW_MS)).await?;
+    let budget_ends = now.plus_millis(ADDRESS_WINDOW_MS);
+    match store::count_failure(tx, &place, now, budget_ends).await? {
+        None => return Err(too_many(budget_ends, now)),
+        Some(failures) if failures >= ADDRESS_FAILURES => {
+            store::block(tx, &place, budget_ends).await?;
+        }
+        Some(_) => {}
     }
     Ok(Some(Counted { account, address: place }))
 }

@@ -13,7 +13,11 @@ use super::{
     login::Key,
     store,
 };
-use crate::{app::App, db::{ResultExt as _, Tx}, fail::Fail};
+use crate::{
+    app::App,
+    db::{ResultExt as _, Tx},
+    fail::Fail,
+};
 
 /// A row of `users`.
 #[derive(Debug, Clone, FromRow)]
@@ -52,10 +56,17 @@ pub struct NewUser<'a> {
 
 /// Registers somebody. The number, username or e-mail may be somebody else's: `taken` says which failure that is (ask
 /// [`name_in_use`] before, where the field must be named).
-pub async fn create(tx: &mut Tx, app: &App, by: Actor, new: &NewUser<'_>, taken: Fail) -> Result<UserId, Fail> {
+pub async fn create(
+    tx: &mut Tx,
+    app: &App,
+    by: Actor,
+    new: &NewUser<'_>,
+    taken: Fail,
+) -> Result<UserId, Fail> {
     let now = app.now();
     let id = store::insert_user(tx, app.ids.uuid(now), new, now).await.on_taken(taken)?;
-    let mut entry = Entry::new(by, "user.create", format!("user:{id}")).after(json!({"name": new.name, "number": new.number}));
+    let mut entry = Entry::new(by, "user.create", format!("user:{id}"))
+        .after(json!({"name": new.name, "number": new.number}));
     entry.institution = new.institution;
     audit(tx, app, &entry).await?;
     Ok(id)
@@ -91,7 +102,8 @@ pub async fn set_role(tx: &mut Tx, app: &App, by: Actor, user: UserId, role: i64
 pub async fn set_active(tx: &mut Tx, app: &App, by: Actor, user: UserId, active: bool) -> Result<(), Fail> {
     store::set_user_active(tx, user, active, app.now()).await?;
     store::raise_token_version(tx, user, app.now()).await?;
-    audit(tx, app, &Entry::new(by, "user.active", format!("user:{user}")).after(json!({"is_active": active}))).await
+    audit(tx, app, &Entry::new(by, "user.active", format!("user:{user}")).after(json!({"is_active": active})))
+        .await
 }
 
 /// Sets a password without asking for the old one: an admin's reset. All sessions end. Afterwards as for [`set_role`].

@@ -97,11 +97,21 @@ pub async fn give_up(tx: &mut Tx, worker: Uuid, job: &Row, error: &str, now: Mil
 
 /// How many unfinished jobs there are in each state.
 pub async fn counts(tx: &mut Tx) -> sqlx::Result<Vec<(String, i64)>> {
-    tx.query("SELECT state, COUNT(*) FROM jobs WHERE state IN ('waiting', 'running', 'failed') GROUP BY state").all().await
+    tx.query(
+        "SELECT state, COUNT(*) FROM jobs WHERE state IN ('waiting', 'running', 'failed') GROUP BY state",
+    )
+    .all()
+    .await
 }
 
 /// Takes or renews the lease; `None` while somebody else holds it. A new owner raises the epoch.
-pub async fn lease(tx: &mut Tx, job: &str, owner: Uuid, now: Millis, until: Millis) -> sqlx::Result<Option<i64>> {
+pub async fn lease(
+    tx: &mut Tx,
+    job: &str,
+    owner: Uuid,
+    now: Millis,
+    until: Millis,
+) -> sqlx::Result<Option<i64>> {
     let row: Option<(i64,)> = tx
         .query(
             "INSERT INTO job_leases AS l (job, owner, epoch, expires_at) VALUES ($1, $2, 1, $4)
@@ -135,7 +145,13 @@ pub async fn holds(tx: &mut Tx, job: &str, owner: Uuid, epoch: i64) -> sqlx::Res
 }
 
 /// One row for the first to come with this occasion, none afterwards.
-pub async fn mark_run(tx: &mut Tx, job: &str, scheduled_for: Millis, epoch: i64, now: Millis) -> sqlx::Result<u64> {
+pub async fn mark_run(
+    tx: &mut Tx,
+    job: &str,
+    scheduled_for: Millis,
+    epoch: i64,
+    now: Millis,
+) -> sqlx::Result<u64> {
     tx.query(
         "INSERT INTO job_runs (job, scheduled_for, epoch, finished_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
     )
@@ -148,7 +164,8 @@ pub async fn mark_run(tx: &mut Tx, job: &str, scheduled_for: Millis, epoch: i64,
 }
 
 pub async fn purge(tx: &mut Tx, then: Millis) -> sqlx::Result<u64> {
-    let jobs = tx.query("DELETE FROM jobs WHERE state = 'done' AND finished_at < $1").bind(then.0).run().await?;
+    let jobs =
+        tx.query("DELETE FROM jobs WHERE state = 'done' AND finished_at < $1").bind(then.0).run().await?;
     let runs = tx.query("DELETE FROM job_runs WHERE scheduled_for < $1").bind(then.0).run().await?;
     Ok(jobs + runs)
 }

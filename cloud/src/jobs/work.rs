@@ -87,7 +87,9 @@ impl Worker {
 
     async fn attempt(&self, job: &Row) -> Result<(), Fail> {
         let handler = self.kinds.0.get(job.kind.as_str()).copied();
-        let Some(handler) = handler else { return Err(anyhow!("nobody here does jobs of kind {:?}", job.kind).into()) };
+        let Some(handler) = handler else {
+            return Err(anyhow!("nobody here does jobs of kind {:?}", job.kind).into());
+        };
         let limit = Duration::from_millis(CLAIM_MS.unsigned_abs());
         match tokio::time::timeout(limit, handler(&self.app, job)).await {
             Ok(result) => result,
@@ -105,7 +107,13 @@ impl Worker {
                 (store::give_up(&mut tx, self.id, job, &cause(&fail), now).await?, "failed")
             }
             Err(fail) => {
-                tracing::warn!(job = job.id, kind = job.kind, tries = job.tries, "a job will be tried again: {}", cause(&fail));
+                tracing::warn!(
+                    job = job.id,
+                    kind = job.kind,
+                    tries = job.tries,
+                    "a job will be tried again: {}",
+                    cause(&fail)
+                );
                 let at = self.next_try(job.tries, now);
                 (store::try_again(&mut tx, self.id, job, &cause(&fail), at).await?, "again")
             }

@@ -17,9 +17,15 @@ pub fn install() -> anyhow::Result<()> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".into()), BUCKETS)?
         .install_recorder()?;
-    metrics::describe_counter!("http_requests_total", "Requests answered, by method, route template and status.");
+    metrics::describe_counter!(
+        "http_requests_total",
+        "Requests answered, by method, route template and status."
+    );
     metrics::describe_histogram!("http_request_duration_seconds", "How long answers took.");
-    metrics::describe_counter!("jobs_total", "Tries of jobs, by kind and outcome: done, again, failed, lost.");
+    metrics::describe_counter!(
+        "jobs_total",
+        "Tries of jobs, by kind and outcome: done, again, failed, lost."
+    );
     metrics::describe_gauge!("jobs", "Jobs that wait, run, or have failed for good.");
     metrics::describe_gauge!("db_connections", "Open connections to the database.");
     metrics::describe_gauge!("db_connections_idle", "Of these, how many nobody uses.");
@@ -32,7 +38,8 @@ pub async fn render(app: &App) -> String {
         Ok(counts) => {
             for state in ["waiting", "running", "failed"] {
                 let count = counts.iter().find(|(found, _)| found == state).map_or(0, |(_, count)| *count);
-                metrics::gauge!("jobs", "state" => state).set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+                metrics::gauge!("jobs", "state" => state)
+                    .set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
             }
         }
         Err(fail) => tracing::warn!("jobs cannot be counted: {fail}"),

@@ -40,7 +40,8 @@ async fn prometheus(State(app): State<App>) -> Response {
 }
 
 async fn jwks(State(app): State<App>) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
+    let headers =
+        [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
     (headers, app.identity.keys().jwks().to_string()).into_response()
 }
 
@@ -51,6 +52,7 @@ fn plain(fail: &Fail) -> Response {
         Fail::Internal(_) | Fail::Unavailable { .. } | Fail::TimedOut => "not ready\n",
         _ => "refused\n",
     };
-    let status = if matches!(fail, Fail::Internal(_)) { StatusCode::SERVICE_UNAVAILABLE } else { fail.status() };
+    let status =
+        if matches!(fail, Fail::Internal(_)) { StatusCode::SERVICE_UNAVAILABLE } else { fail.status() };
     (status, text).into_response()
 }

@@ -1,0 +1,31 @@
+use serde_json::json;
+
+use crate::testing::TestApp;
+
+#[tokio::test]
+async fn alive_and_ready_until_the_database_is_gone() {
+    TestApp::both(async |t| {
+        assert_eq!(t.get("/healthz", None).await.parts(), (200, &json!("ok\n")), "{}", t.on);
+        assert_eq!(t.get("/readyz", None).await.parts(), (200, &json!("ready\n")), "{}", t.on);
+        t.app.db.close().await;
+        assert_eq!(t.get("/healthz", None).await.status, 200, "{}: alive all the same", t.on);
+        assert_eq!(t.get("/readyz", None).await.parts(), (503, &json!("not ready\n")), "{}", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_are_published_for_a_while() {
+    TestApp::both(async |t| {
+        let answer = t.get("/.well-known/jwks.json", None).await;
+        assert_eq!(answer.headers["cache-control"], "public, max-age=300");
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["keys"][0]["alg"]),
+            (200, &json!("EdDSA")),
+            "{}",
+            t.on
+        );
+        assert_eq!(t.get("/nowhere", None).await.status, 404);
+    })
+    .await;
+}

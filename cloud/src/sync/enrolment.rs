@@ -23,7 +23,12 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH: usize = 10;
 
 /// Makes a code for a school: `7K3QM-04ZTX`.
-pub async fn make_code(tx: &mut Tx, app: &App, by: Actor, institution: InstitutionId) -> Result<String, Fail> {
+pub async fn make_code(
+    tx: &mut Tx,
+    app: &App,
+    by: Actor,
+    institution: InstitutionId,
+) -> Result<String, Fail> {
     let now = app.now();
     let symbols: [u8; LENGTH] = app.ids.bytes();
     let code: String = symbols.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();

@@ -123,7 +123,11 @@ async fn profile(State(app): State<App>, who: Allowed<Use>) -> Result<Said<Accou
     Ok(Said("Data profil berhasil diambil", load(&app, &who).await?))
 }
 
-async fn update(State(app): State<App>, who: Allowed<Use>, Body(new): Body<Update>) -> Result<Said<Account>, Fail> {
+async fn update(
+    State(app): State<App>,
+    who: Allowed<Use>,
+    Body(new): Body<Update>,
+) -> Result<Said<Account>, Fail> {
     let mut check = Check::new();
     let name = check.optional_text("name", new.name, 1..=255);
     let email = check.email("email", new.email);
