@@ -4,18 +4,21 @@
 //! |---|---|
 //! | [`postgres`] | a private PostgreSQL in a temporary folder |
 //! | [`process`] | a program of this workspace that is started, waited for and stopped by its id |
+//! | [`school`], [`api`] | a cloud and a box as processes; a client of the contract |
 //! | [`proxy`] | a TCP proxy that cuts the line, loses answers, or plays captive portal |
 //! | [`cards`], [`frames`] | student cards as they are printed, and as a camera sees them |
 //! | [`boxes`] | a box without a box: signed batches made by hand |
 //!
 //! Invariant: whatever is started here listens on 127.0.0.1 at a free port, and ends with the value that started it.
 
+pub mod api;
 pub mod boxes;
 pub mod cards;
 pub mod frames;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod school;
 
 /// The machine's wall clock, for tools, which have no [`hadir_shared::time::Clock`] handed to them.
 #[expect(clippy::disallowed_methods, reason = "the one place where test tools read the clock")]

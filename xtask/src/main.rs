@@ -4,7 +4,9 @@ use std::{fmt, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod card;
 mod check;
+mod demo;
 mod run;
 mod sql;
 mod test;
@@ -19,6 +21,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// A school in one terminal, and a morning at its gate
+    Demo(demo::Arguments),
     /// Everything that must hold, on a private PostgreSQL and SQLite
     Test(test::Arguments),
     /// fmt, clippy, rustdoc, tidy, sql, deny
@@ -27,6 +31,8 @@ enum Command {
     Tidy(tidy::Arguments),
     /// Prepare every SQL literal on both engines
     Sql,
+    /// The demo school's cards as pictures
+    Card(card::Arguments),
 }
 
 /// A failure with an exit status of its own, as in sysexits.h.
@@ -52,9 +58,11 @@ impl std::error::Error for Exit {}
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Test(arguments) => test::run(&arguments).await,
         Command::Check(arguments) => check::run(&arguments).await,
         Command::Tidy(arguments) => tidy::run(&arguments),
+        Command::Card(arguments) => card::run(&arguments).await,
         Command::Sql => sql::run(None).await,
     };
     match done {
