@@ -11,6 +11,7 @@
 //! | [`students`] | the contract's scan, bulk and class status |
 //! | [`scan`] | the gate: frames and scanners |
 //! | [`qrcode`] | the rotating QR |
+//! | [`kiosk`] | what the kiosk shows |
 //! | [`photos`] | pictures taken at a check-in |
 //! | [`status`] | how the box is |
 
@@ -39,6 +40,7 @@ pub mod auth;
 pub mod dialect;
 pub mod extract;
 pub mod fail;
+mod kiosk;
 mod observe;
 pub mod photos;
 pub mod qrcode;
@@ -87,6 +89,7 @@ pub fn router(node: Node) -> Router {
         .merge(students::routes())
         .merge(scan::routes())
         .merge(qrcode::routes())
+        .merge(kiosk::routes())
         .merge(status::routes());
     let all = Router::new()
         .nest("/api", api)

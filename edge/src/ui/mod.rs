@@ -1,8 +1,23 @@
-//! The pages people use.
-use axum::Router;
+//! The pages people use. HTML comes from the box, the small scripts too: nothing is fetched from anywhere else.
+//!
+//! What always holds: no inline script or style, so the content security policy can forbid them; a page that shows
+//! something that grows stale says so by itself when it no longer hears from the box.
+
+mod assets;
+mod pages;
+#[cfg(test)]
+mod tests;
+
+use axum::{Router, routing::get};
 
 use crate::http::Web;
 
 pub fn routes() -> Router<Web> {
     Router::new()
+        .route("/", get(pages::home))
+        .route("/gate", get(pages::gate))
+        .route("/kiosk", get(pages::kiosk))
+        .route("/status", get(pages::status))
+        .route("/c/{token}", get(pages::check_in))
+        .route("/assets/{file}", get(assets::serve))
 }

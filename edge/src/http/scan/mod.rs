@@ -19,6 +19,7 @@ use axum::{
 use hadir_shared::{
     rules::status::{Direction, expected_direction},
     time::Millis,
+    wire::roster::{Person, Role},
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,8 @@ const LONGEST_CODE: usize = 512;
 const LONGEST_GATE: usize = 100;
 /// People in the gate's list.
 const LATEST: u32 = 10;
+/// People that a search offers.
+const FOUND: usize = 8;
 
 pub fn routes() -> Router<Web> {
     Router::new()
@@ -48,6 +51,7 @@ pub fn routes() -> Router<Web> {
         .layer(DefaultBodyLimit::max(FRAME_BYTES))
         .route("/scan", post(one))
         .route("/gate", get(state))
+        .route("/gate/find", get(find))
 }
 
 #[derive(Serialize)]
@@ -191,6 +195,35 @@ async fn state(State(web): State<Web>, _: AtGate) -> Result<Data<Gate>, Fail> {
         store: status.store,
         latest: latest(&web).await?,
     }))
+}
+
+#[derive(Deserialize)]
+struct Find {
+    q: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Found {
+    name: String,
+    number: String,
+    class: Option<String>,
+}
+
+/// Students without a card, by the beginning of their number or some letters of their name.
+async fn find(State(web): State<Web>, _: AtGate, Params(find): Params<Find>) -> Data<Vec<Found>> {
+    let q = find.q.unwrap_or_default().trim().to_lowercase();
+    if q.chars().count() < 2 {
+        return Data(vec![]);
+    }
+    let roster = web.node.roster();
+    let is_meant = |p: &&Person| {
+        p.active && p.role == Role::Siswa && (p.number.starts_with(&q) || p.name.to_lowercase().contains(&q))
+    };
+    let mut people: Vec<&Person> = roster.people().filter(is_meant).collect();
+    people.sort_by_key(|p| (&p.name, &p.number));
+    let class = |p: &Person| p.class.and_then(|id| roster.class(id)).map(|c| c.name.clone());
+    let found = people.into_iter().take(FOUND);
+    Data(found.map(|p| Found { name: p.name.clone(), number: p.number.clone(), class: class(p) }).collect())
 }
 
 /// The last people through, newest first, of people the roster still has.

@@ -1,0 +1,92 @@
+// The camera: frames go to the box, which reads the codes in them; where the browser reads codes itself, it does.
+
+import { t } from "./language.js";
+import { sleep } from "./page.js";
+
+const PERIOD_MS = 130; // some seven frames a second, one on its way at a time
+const WIDTH = 640;
+
+export class Camera {
+  #video;
+  #stream;
+  #run = 0;
+  #canvas = document.createElement("canvas");
+
+  constructor(video) {
+    this.#video = video;
+  }
+
+  get on() {
+    return Boolean(this.#stream);
+  }
+
+  /** Resolves when the picture runs. Rejects with a sentence that says what to do. */
+  async start(deviceId) {
+    this.stop();
+    if (!navigator.mediaDevices?.getUserMedia)
+      throw new Error(t("Kamera hanya bisa dipakai lewat HTTPS. Buka alamat https:// kotak ini.", "The camera needs HTTPS. Open the https:// address of this box."));
+    const wanted = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: { ideal: "environment" } };
+    try {
+      this.#stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { ...wanted, width: { ideal: 1280 }, height: { ideal: 720 } } });
+    } catch (e) {
+      if (e.name === "OverconstrainedError" && deviceId) return this.start();
+      throw new Error(e.name === "NotAllowedError"
+        ? t("Izin kamera ditolak. Izinkan kamera untuk halaman ini di pengaturan peramban.", "The camera was refused. Allow it for this page in the browser's settings.")
+        : t("Tidak ada kamera yang bisa dipakai. Alat pindai dan NISN tetap bisa.", "No camera can be used. The scanner and typing still work."));
+    }
+    this.#video.srcObject = this.#stream;
+    await this.#video.play();
+  }
+
+  stop() {
+    this.#run++;
+    this.#stream?.getTracks().forEach((track) => track.stop());
+    this.#stream = undefined;
+    this.#video.srcObject = null;
+  }
+
+  get track() {
+    return this.#stream?.getVideoTracks()[0];
+  }
+
+  async devices() {
+    return (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "videoinput");
+  }
+
+  get hasTorch() {
+    return Boolean(this.track?.getCapabilities?.().torch);
+  }
+  torch(on) {
+    return this.track?.applyConstraints({ advanced: [{ torch: on }] });
+  }
+
+  /** Until the camera stops: `onCodes(texts)` for what the browser read, `onFrame(blob)` for what the box is to read. */
+  async look(onCodes, onFrame) {
+    const run = this.#run;
+    const detector = await ownDetector();
+    while (run === this.#run) {
+      const began = performance.now();
+      if (this.#video.readyState >= 2 && !document.hidden) {
+        const seen = detector && (await detector.detect(this.#video).catch(() => undefined));
+        if (seen?.length) await onCodes(seen.map((code) => code.rawValue));
+        else await onFrame(await this.#frame());
+      }
+      await sleep(Math.max(20, PERIOD_MS - (performance.now() - began)));
+    }
+  }
+
+  #frame() {
+    const { videoWidth, videoHeight } = this.#video;
+    const [canvas, scale] = [this.#canvas, Math.min(1, WIDTH / videoWidth)];
+    [canvas.width, canvas.height] = [Math.round(videoWidth * scale), Math.round(videoHeight * scale)];
+    const context = canvas.getContext("2d", { alpha: false });
+    context.filter = "grayscale(1)";
+    context.drawImage(this.#video, 0, 0, canvas.width, canvas.height);
+    return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.75));
+  }
+}
+
+async function ownDetector() {
+  const known = await globalThis.BarcodeDetector?.getSupportedFormats().catch(() => []);
+  return known?.includes("qr_code") ? new BarcodeDetector({ formats: ["qr_code"] }) : undefined;
+}

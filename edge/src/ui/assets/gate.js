@@ -1,0 +1,215 @@
+// The gate. What the box answers is shown; nothing is green that the box did not say is on disk.
+
+import { authorised, call, signIn, Unreachable } from "./api.js";
+import { apply, t } from "./language.js";
+import { $, age, Clock, el, person, sleep, stayAwake } from "./page.js";
+import { Camera } from "./camera.js";
+import { play, wake } from "./sound.js";
+import { listen } from "./wedge.js";
+
+const CAMERA_MS = 2500; // the same card is news again after it was away this long
+const WEDGE_MS = 5000;
+const STATE_MS = 3000;
+
+const SHOWN = {
+  hadir: { icon: "✔", sound: "good", ms: 1500, word: () => t("Hadir", "Present") },
+  terlambat: { icon: "!", sound: "late", ms: 2000, word: (r) => t(`Terlambat ${r.late_minutes} menit`, `Late ${r.late_minutes} min`) },
+  pulang: { icon: "➜", sound: "out", ms: 1500, word: (r) => t(`Pulang ${r.time}`, `Out ${r.time}`) },
+  sudah: { icon: "✔✔", sound: "again", ms: 2000, word: (r) => t(`Sudah absen ${r.time} (${r.gate})`, `Already recorded ${r.time} (${r.gate})`) },
+  belum_masuk: { word: () => t("Belum absen masuk hari ini", "Not checked in today") },
+  kartu_dicabut: { word: () => t("Kartu dicabut", "Card withdrawn") },
+  kartu_sekolah_lain: { word: () => t("Kartu sekolah lain", "Card of another school") },
+  tidak_dikenal: { word: () => t("QR tidak dikenal", "Unknown code") },
+  ditolak: { word: (r) => r.message },
+};
+const BAD = { icon: "✖", sound: "bad", ms: 3000, tone: "bad" };
+
+const clock = new Clock();
+const camera = new Camera($("video"));
+const seen = new Map();
+let gone = 0;
+let hiding;
+
+const mode = () => document.querySelector("input[name=mode]:checked").value;
+
+/** Whether a code has not been before this gate for a while. */
+function isNews(code, away) {
+  const [now, last] = [performance.now(), seen.get(code)];
+  for (const [old, at] of seen) if (now - at > WEDGE_MS) seen.delete(old);
+  seen.set(code, now);
+  return last === undefined || now - last > away;
+}
+
+function show(result) {
+  if (result.again) return;
+  if (result.outcome === "belum_tersimpan") return alarm(result.message);
+  const look = { ...BAD, ...SHOWN[result.outcome] };
+  const flash = $("flash");
+  flash.dataset.outcome = result.outcome;
+  flash.dataset.tone = look.tone && look.sound === "bad" ? "bad" : "good";
+  $("flash-icon").textContent = look.icon;
+  $("flash-word").textContent = (look.word ?? (() => result.message))(result);
+  $("flash-name").textContent = result.name ?? "";
+  const facts = [result.class, result.outcome === "sudah" ? undefined : result.time];
+  $("flash-more").textContent = facts.filter(Boolean).join(" · ");
+  $("flash-saved").textContent = result.seq && result.pending
+    ? t(`☁̸ Tersimpan, menunggu internet (${result.pending})`, `☁̸ Saved, waiting for the internet (${result.pending})`) : "";
+  flash.hidden = false;
+  play(look.sound);
+  clearTimeout(hiding);
+  hiding = setTimeout(() => (flash.hidden = true), look.ms);
+  if (result.seq) setTimeout(refresh, 50);
+}
+$("flash").addEventListener("click", () => ($("flash").hidden = true));
+
+/** Blocks the page until somebody has understood. */
+function alarm(text) {
+  $("flash").hidden = true;
+  $("alarm-text").textContent = text;
+  if (!$("alarm").open) $("alarm").showModal();
+  play("alarm");
+}
+setInterval(() => $("alarm").open && play("alarm"), 4000);
+
+async function answered(promise, what) {
+  try {
+    const { status, body } = await promise;
+    if (body.data?.results) return body.data.results.forEach(show);
+    if (status >= 500) alarm(what ? `${body.message}: ${what}` : body.message);
+    else show({ outcome: "ditolak", message: body.errors ? Object.values(body.errors)[0][0] : body.message });
+  } catch (e) {
+    if (!(e instanceof Unreachable)) throw e;
+    alarm(t(`Kotak tidak menjawab: ${what}`, `The box does not answer: ${what}`));
+  }
+}
+
+const about = () => ({ direction: mode() || undefined, gate: $("gate").dataset.gate });
+const send = (json, what) => answered(authorised("/api/scan", { method: "POST", json: { ...json, ...about() } }), what);
+
+listen((code) => isNews(code, WEDGE_MS) && send({ code }, code));
+
+async function read(texts) {
+  for (const code of texts) if (isNews(code, CAMERA_MS)) await send({ code }, "");
+}
+
+async function frame(body) {
+  const query = new URLSearchParams({ gate: about().gate, ...(mode() && { direction: mode() }) });
+  try {
+    const answer = await call(`/api/scan/frame?${query}`, { method: "POST", body, type: "image/jpeg" });
+    gone = 0;
+    if (answer.status === 401) await signIn();
+    else answer.body.data?.results.forEach(show);
+  } catch (e) {
+    if (!(e instanceof Unreachable)) throw e;
+    // A frame may have held a card or not; the teacher must know either way.
+    if (++gone === 3) alarm(t("Kotak tidak menjawab", "The box does not answer"));
+    await sleep(500);
+  }
+}
+
+async function turnOn() {
+  wake();
+  $("trouble").hidden = true;
+  try {
+    await camera.start(localStorage.getItem("hadir.camera") ?? undefined);
+    localStorage.setItem("hadir.camera.on", "1");
+    camera.look(read, frame);
+    $("switch").hidden = (await camera.devices()).length < 2;
+    $("torch").hidden = !camera.hasTorch;
+  } catch (e) {
+    $("trouble").textContent = e.message;
+    $("trouble").hidden = false;
+  }
+  $("stop").hidden = !camera.on;
+  $("lens").classList.toggle("on", camera.on);
+}
+$("start").addEventListener("click", turnOn);
+$("stop").addEventListener("click", () => {
+  camera.stop();
+  localStorage.removeItem("hadir.camera.on");
+  for (const id of ["stop", "switch", "torch"]) $(id).hidden = true;
+  $("lens").classList.remove("on");
+});
+$("switch").addEventListener("click", async () => {
+  const ids = (await camera.devices()).map((device) => device.deviceId);
+  const now = camera.track?.getSettings().deviceId;
+  localStorage.setItem("hadir.camera", ids[(ids.indexOf(now) + 1) % ids.length]);
+  await turnOn();
+});
+let torch = false;
+$("torch").addEventListener("click", () => camera.torch((torch = !torch)));
+$("sound").addEventListener("click", () => {
+  wake();
+  setTimeout(() => play("good"), 60);
+});
+
+$("manual").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const typed = $("number").value.trim();
+  if (/^[0-9]+$/.test(typed)) choose(typed);
+});
+function choose(number) {
+  $("number").value = "";
+  $("found").replaceChildren();
+  $("number").blur();
+  send({ number }, number);
+}
+let asked = 0;
+$("number").addEventListener("input", async () => {
+  const [typed, turn] = [$("number").value.trim(), ++asked];
+  if (typed.length < 2) return $("found").replaceChildren();
+  await sleep(150);
+  if (turn !== asked) return;
+  const { status, body } = await authorised(`/api/gate/find?q=${encodeURIComponent(typed)}`).catch(() => ({}));
+  if (turn !== asked || status !== 200) return;
+  $("found").replaceChildren(...body.data.map((one) => {
+    const button = el("button", "", el("b", "", one.name), ` ${one.class ?? ""} · ${one.number}`);
+    button.type = "button";
+    button.addEventListener("click", () => choose(one.number));
+    return el("li", "", button);
+  }));
+});
+
+async function refresh() {
+  const badge = $("pending");
+  try {
+    const { status, body } = await authorised("/api/gate", { limit: 2500 });
+    if (status !== 200) throw new Unreachable(body.message);
+    draw(body.data);
+  } catch (e) {
+    if (!(e instanceof Unreachable)) throw e;
+    badge.className = "badge bad";
+    badge.textContent = t("Kotak tidak menjawab", "The box does not answer");
+  }
+}
+
+function draw(state) {
+  clock.set(state.now, state.zone, state.zone_name);
+  const way = state.direction === "checkin" ? t("masuk", "in") : t("pulang", "out");
+  $("auto").textContent = t(`Otomatis (${way})`, `Auto (${way})`);
+  $("count").textContent = `${state.counts.checked_in} / ${state.counts.expected}`;
+  const badge = $("pending");
+  const stopped = state.store === "read_only_full" || state.store === "stopped";
+  badge.className = `badge ${stopped ? "bad" : state.pending ? "warn" : "good"}`;
+  badge.textContent = stopped ? t("TIDAK MENCATAT: disk", "NOT RECORDING: disk")
+    : state.pending ? t(`☁̸ Menunggu ${state.pending} (${age(state.now - (state.oldest_pending ?? state.now))})`, `☁̸ Waiting ${state.pending} (${age(state.now - (state.oldest_pending ?? state.now))})`)
+    : state.line === "stand_alone" ? t("✔ Tersimpan di kotak", "✔ Saved on the box") : t("✔ Semua terkirim", "✔ All sent");
+  $("latest").replaceChildren(...state.latest.map((one) => person({
+    name: one.name,
+    detail: [one.class, one.outcome === "terlambat" ? t(`terlambat ${one.late_minutes} menit`, `late ${one.late_minutes} min`) : one.outcome === "pulang" ? t("pulang", "out") : t("hadir", "present")].filter(Boolean).join(" · "),
+    time: one.time,
+    tone: one.outcome === "terlambat" ? "warn" : "good",
+  })));
+}
+
+document.addEventListener("language", refresh);
+setInterval(() => clock.show(), 500);
+apply();
+stayAwake();
+if (localStorage.getItem("hadir.camera.on")) turnOn();
+(async () => {
+  for (;;) {
+    await refresh();
+    await sleep(STATE_MS);
+  }
+})();
