@@ -179,7 +179,7 @@ async fn open_pg(url: &str) -> anyhow::Result<Db> {
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(Duration::from_secs(10))
-        .max_lifetime(Duration::from_secs(30 * 60))
+        .max_lifetime(Duration::from_mins(30))
         // A future dropped inside begin() hands its connection back in an open transaction (sqlx 0.9.0; fixed upstream by
         // transact-rs/sqlx#4394). The pair ends one without the warning that a lone ROLLBACK leaves in the server's log each
         // time there was none; in a failed transaction BEGIN fails, and the connection is closed.

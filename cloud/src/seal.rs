@@ -113,7 +113,8 @@ fn keyed(key: &[u8]) -> anyhow::Result<Hmac<Sha256>> {
 pub fn check_mode(path: &Path) -> anyhow::Result<()> {
     let mode =
         fs::metadata(path).with_context(|| format!("cannot see {}", path.display()))?.permissions().mode();
-    ensure!(mode & 0o077 == 0, "{} is open to others; run: chmod 600 {}", path.display(), path.display());
+    let for_others = mode & 0o077;
+    ensure!(for_others == 0, "{} is open to others; run: chmod 600 {}", path.display(), path.display());
     Ok(())
 }
 

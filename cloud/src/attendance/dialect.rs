@@ -132,7 +132,6 @@ impl<T> Paginated<T> {
 }
 
 /// `#[serde(serialize_with = "dialect::instant")]`: `2025-08-21T08:54:57.000000Z`.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 pub fn instant<S: Serializer>(at: &Millis, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&at.to_rfc3339_micros())
 }

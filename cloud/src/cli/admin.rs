@@ -1,6 +1,9 @@
 //! `admin create`: the first administrator of a school, and the school with him.
 
-use std::{io::Read as _, path::PathBuf};
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, anyhow};
 use hadir_shared::{ids::InstitutionId, time::Zone};
@@ -84,19 +87,12 @@ async fn institution(tx: &mut Tx, app: &App, args: &Create) -> Result<Institutio
     Ok(id)
 }
 
-fn read_password(file: Option<&std::path::Path>) -> Result<String, Exit> {
-    let mut text = String::new();
-    match file {
-        Some(file) => {
-            text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
-        }
-        None => std::io::stdin()
-            .take(1024)
-            .read_to_string(&mut text)
-            .map(drop)
-            .context("cannot read the password")?,
-    }
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+fn read_password(file: Option<&Path>) -> Result<String, Exit> {
+    let text = match file {
+        Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display())),
+        None => std::io::read_to_string(std::io::stdin().take(1024)).context("cannot read the password"),
+    };
+    Ok(text.map_err(Exit::Data)?.lines().next().unwrap_or_default().to_owned())
 }
 
 fn told(flaw: &Flaw) -> String {

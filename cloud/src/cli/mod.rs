@@ -17,7 +17,7 @@ mod store;
 #[derive(Debug, Parser)]
 #[command(name = "hadir-cloud", version)]
 struct Cli {
-    /// The configuration file (TOML). Every key can also be set as an environment variable HADIR_CLOUD_<KEY>.
+    /// The configuration file (TOML). Every key can also be set as an environment variable `HADIR_CLOUD_<KEY>`.
     #[arg(long, global = true, env = "HADIR_CLOUD_CONFIG")]
     config: Option<PathBuf>,
     #[command(subcommand)]

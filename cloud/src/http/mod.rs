@@ -56,6 +56,7 @@ pub fn speak(router: Router<App>, render: fn(&Fail) -> Response) -> Router<App> 
         .layer(map_response(move |response| async move { word(response, render) }))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature CatchPanicLayer wants")]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let said =
         panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());

@@ -276,7 +276,7 @@ async fn another_node_learns_of_an_ended_session_within_the_bound() {
         let other = t.another_node().await;
         assert!(who(&other, &signed.token).await.is_ok());
         commit(&t, async |tx| {
-            assert!(session::revoke(tx, &t.app, user, signed.caller.session).await.unwrap())
+            assert!(session::revoke(tx, &t.app, user, signed.caller.session).await.unwrap());
         })
         .await;
         assert!(who(&t, &signed.token).await.is_err(), "{}: at once on the node that did it", t.on);
@@ -531,7 +531,7 @@ async fn a_refresh_token_dies_with_its_time_its_session_and_its_user() {
         let signed = sign_in(&t, "2001").await;
         let token = refresh_token(&t, &signed.caller).await;
         commit(&t, async |tx| {
-            assert!(session::revoke(tx, &t.app, user, signed.caller.session).await.unwrap())
+            assert!(session::revoke(tx, &t.app, user, signed.caller.session).await.unwrap());
         })
         .await;
         assert!(refresh::rotate(&t.app, &token, WEEK_MS).await.is_err(), "{}: signed out", t.on);
@@ -641,7 +641,7 @@ async fn every_change_leaves_a_row_in_the_audit_log_without_secrets() {
         let signed = sign_in(&t, "2001").await;
         change_password(&t.app, &signed.caller, PASSWORD, "kunci rumah nenek").await.unwrap();
         commit(&t, async |tx| {
-            assert!(session::revoke(tx, &t.app, user, signed.caller.session).await.unwrap())
+            assert!(session::revoke(tx, &t.app, user, signed.caller.session).await.unwrap());
         })
         .await;
         let mut tx = t.app.db.read().await.unwrap();

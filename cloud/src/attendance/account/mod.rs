@@ -77,7 +77,7 @@ struct Update {
 }
 
 #[derive(Deserialize)]
-struct NewPassword {
+struct PasswordChange {
     current_password: Option<String>,
     new_password: Option<String>,
     new_password_confirmation: Option<String>,
@@ -145,7 +145,7 @@ async fn update(
 async fn change_password(
     State(app): State<App>,
     who: Allowed<Use>,
-    Body(new): Body<NewPassword>,
+    Body(new): Body<PasswordChange>,
 ) -> Result<Done, Fail> {
     let mut check = Check::new();
     let current = check.required("current_password", new.current_password);

@@ -101,7 +101,7 @@ async fn an_old_session_says_so() {
 async fn a_profile_changes_only_in_what_is_ones_own() {
     TestApp::both(async |t| {
         let school = t.institution("SMAN1").await;
-        let (id, token) = t.signed_in(school, "2001", seed::TEACHER).await;
+        let (siti, token) = t.signed_in(school, "2001", seed::TEACHER).await;
         t.clock.advance_ms(60_000);
         let change = json!({
             "name": " Siti Aminah ", "email": "Siti@Sekolah.sch.id", "phone": "081234567898",
@@ -109,7 +109,7 @@ async fn a_profile_changes_only_in_what_is_ones_own() {
         });
         let answer = t.put("/api/profile", Some(&token), change).await;
         let body = json!({"success": true, "message": "Profil berhasil diperbarui", "data": {
-            "id": id, "nisn_nip_nik": "2001", "name": "Siti Aminah", "email": "siti@sekolah.sch.id",
+            "id": siti, "nisn_nip_nik": "2001", "name": "Siti Aminah", "email": "siti@sekolah.sch.id",
             "phone": "081234567898", "role_id": 2, "photo_path": null, "is_active": true,
             "created_at": START.to_rfc3339_micros(), "updated_at": START.plus_millis(60_000).to_rfc3339_micros(),
         }});
@@ -117,8 +117,8 @@ async fn a_profile_changes_only_in_what_is_ones_own() {
 
         let (_, other) = t.signed_in(school, "2002", seed::TEACHER).await;
         let answer = t.put("/api/profile", Some(&other), json!({"email": "siti@sekolah.sch.id"})).await;
-        let taken = json!({"success": false, "message": "Validasi gagal", "errors": {"email": ["Email sudah digunakan"]}});
-        assert_eq!(answer.parts(), (422, &taken), "{}", t.on);
+        let in_use = json!({"success": false, "message": "Validasi gagal", "errors": {"email": ["Email sudah digunakan"]}});
+        assert_eq!(answer.parts(), (422, &in_use), "{}", t.on);
         let answer = t.put("/api/profile", Some(&other), json!({"email": "siti", "phone": "1"})).await;
         let invalid = json!({"success": false, "message": "Validasi gagal", "errors": {
             "email": ["email harus berupa alamat email yang valid"], "phone": ["phone minimal 5 karakter"]}});
