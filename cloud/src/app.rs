@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hadir_shared::time::{Clock, Millis};
 
-use crate::{clock::Ids, config::Config, db::Db, identity::Identity, jobs::Bell, seal::Seal};
+use crate::{attendance::fleet::Link, clock::Ids, config::Config, db::Db, identity::Identity, jobs::Bell, seal::Seal};
 
 /// Cheap to clone; nothing in it belongs to one request. Whatever must outlive the process is in the database.
 #[derive(Clone)]
@@ -15,12 +15,14 @@ pub struct App {
     pub config: Arc<Config>,
     pub seal: Seal,
     pub identity: Identity,
+    /// To the boxes.
+    pub sync: Link,
     /// Wakes the job workers after a commit that enqueued something.
     pub jobs: Bell,
 }
 
 impl App {
-    /// Over a database that is migrated. Makes the first signing key where there is none.
+    /// Over a database that is migrated. Makes the first keys where there are none.
     pub async fn new(
         db: Db,
         clock: Arc<dyn Clock>,
@@ -29,7 +31,8 @@ impl App {
         seal: Seal,
     ) -> anyhow::Result<Self> {
         let identity = Identity::open(&db, clock.now(), &ids, &seal, &config).await?;
-        Ok(Self { db, clock, ids, config: Arc::new(config), seal, identity, jobs: Bell::default() })
+        let sync = Link::open(&db, clock.now(), &ids, &seal).await?;
+        Ok(Self { db, clock, ids, config: Arc::new(config), seal, identity, sync, jobs: Bell::default() })
     }
 
     pub fn now(&self) -> Millis {

@@ -5,6 +5,7 @@ CREATE TABLE edge_devices (
     institution_id BIGINT NOT NULL REFERENCES institutions (id),
     name           TEXT NOT NULL,
     public_key     TEXT NOT NULL,
+    previous_key   TEXT,                                      -- after a rotation, until a batch under the new one came
     version        TEXT NOT NULL,
     enrolled_at    BIGINT NOT NULL,
     revoked_at     BIGINT,
@@ -37,6 +38,7 @@ CREATE TABLE device_logs (
     high_seq       BIGINT NOT NULL,
     high_hash      TEXT NOT NULL,
     created_at     BIGINT NOT NULL,
+    backed_up_through BIGINT NOT NULL DEFAULT 0,              -- in a backup that was verified; only a backup raises it
     updated_at     BIGINT NOT NULL,
     PRIMARY KEY (institution_id, device_id, log_id)
 );
@@ -49,6 +51,8 @@ CREATE TABLE sync_records (
     log_id         UUID NOT NULL,
     seq            BIGINT NOT NULL,
     body           TEXT NOT NULL,                             -- the exact bytes that were hashed
+    raw            TEXT,                                      -- the same in hexadecimal, where they hold a NUL, which no
+                                                              -- text of PostgreSQL can: then body has U+FFFD in its place
     hash           TEXT NOT NULL,
     received_at    BIGINT NOT NULL,
     verdict        TEXT NOT NULL CHECK (verdict IN ('stored', 'duplicate', 'conflict', 'refused', 'quarantined', 'discarded')),
@@ -75,6 +79,7 @@ CREATE TABLE roster_entries (
     body           TEXT NOT NULL,
     hash           TEXT NOT NULL,
     is_deleted     BOOLEAN NOT NULL,
+    changed_at     BIGINT NOT NULL,
     PRIMARY KEY (institution_id, entity, entity_key)
 );
 CREATE UNIQUE INDEX roster_entries_by_cseq ON roster_entries (institution_id, cseq);
@@ -87,7 +92,25 @@ CREATE TABLE feed_heads (
     revocations    BIGINT NOT NULL                            -- the cseq of the newest revocation
 );
 
--- One row: names this store, so that a box notices a cloud restored from a backup; and how far that backup reaches.
+-- The roster as a whole, cut into chunks that are named by their hash. Made when a box asks, kept while nothing changes.
+CREATE TABLE roster_snapshots (
+    institution_id BIGINT PRIMARY KEY,
+    generation     UUID NOT NULL,
+    cursor_at      BIGINT NOT NULL,
+    chunks         TEXT NOT NULL,                             -- hashes, in order, with a space between them
+    digest         TEXT NOT NULL,
+    created_at     BIGINT NOT NULL
+);
+
+CREATE TABLE roster_chunks (
+    institution_id BIGINT NOT NULL,
+    hash           TEXT NOT NULL,
+    body           TEXT NOT NULL,                             -- the bytes the hash is of
+    created_at     BIGINT NOT NULL,
+    PRIMARY KEY (institution_id, hash)
+);
+
+-- One row: names this store, so that a box notices a cloud that was restored or replaced.
 CREATE TABLE store_incarnation (
     one          BIGINT PRIMARY KEY CHECK (one = 1),
     id           UUID NOT NULL,

@@ -7,7 +7,9 @@ use crate::{app::App, http::speak};
 mod account;
 pub mod books;
 pub mod dialect;
+pub mod fleet;
 pub mod permits;
+pub mod roster;
 
 /// The service's code in `services`.
 pub const SERVICE: &str = "ATTENDANCE";

@@ -110,3 +110,21 @@ impl Permission for WriteSettings {
     const CODE: &'static str = "attendance.settings.write";
     const REFUSAL: &'static str = "Hanya admin yang dapat mengakses pengaturan sistem";
 }
+
+/// Sees the school's boxes and how they are.
+#[derive(Debug)]
+pub struct ReadDevices;
+
+impl Permission for ReadDevices {
+    const CODE: &'static str = "attendance.devices.read";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk melihat perangkat sekolah";
+}
+
+/// Lets boxes in and shuts them out.
+#[derive(Debug)]
+pub struct WriteDevices;
+
+impl Permission for WriteDevices {
+    const CODE: &'static str = "attendance.devices.write";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk mengelola perangkat sekolah";
+}

@@ -16,7 +16,8 @@ use crate::{
 
 mod store;
 
-const LIFE_MS: i64 = 24 * 3600 * 1000;
+/// How long a code may be used.
+pub const LIFE_MS: i64 = 24 * 3600 * 1000;
 /// Crockford's: nothing in it is mistaken for something else when it is read aloud.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// 50 bits: a guess at a code that lives a day and is used once.
