@@ -30,6 +30,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    attendance::roster,
     clock::Ids,
     config::Config,
     db::Db,
@@ -175,12 +176,13 @@ impl TestApp {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    /// A school with every service.
+    /// A school with every service, and its keys.
     pub async fn institution(&self, code: &str) -> InstitutionId {
         let services: Vec<_> = seed::SERVICES.iter().map(|(code, _)| *code).collect();
         let mut tx = self.app.db.write().await.unwrap();
         let id =
             user::create_institution(&mut tx, &self.app, Actor::System, code, code, &services).await.unwrap();
+        roster::ensure_keys(&mut tx, &self.app, id).await.unwrap();
         tx.commit().await.unwrap();
         id
     }
