@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use hadir_tests::process;
-
 use crate::{
     ledger::{assert_chained, assert_equal_to_recomputation},
     school::{Cloud, Edge, Engine, identity, on_both},
@@ -16,12 +14,12 @@ const PASSAGES: usize = 1_000;
 /// Seen to fail with the unique key of the projection dropped and duplicates looked up before the transaction.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_card_at_two_gates_a_thousand_times_is_one_record_each() {
-    process::binary("hadir-edge").unwrap();
     // The database of the cloud plays no part in the decision at the box.
     let cloud = Cloud::start(Engine::Sqlite, CLASS_SIZE).await.unwrap();
-    let edge = Edge::enrol(&cloud.url(), &cloud.code("SMAN1").await.unwrap()).await.unwrap();
-    let cards = cloud.sign_in("5001").await.unwrap().cards().await.unwrap();
-    let passages = ["checkin", "checkout"].into_iter().flat_map(|d| cards.iter().map(move |(_, code)| (code, d)));
+    let edge = Edge::enrol(&cloud, &cloud.url()).await.unwrap();
+    let cards = cloud.cards("5001").await.unwrap();
+    let passages =
+        ["checkin", "checkout"].into_iter().flat_map(|d| cards.iter().map(move |(_, code)| (code, d)));
     for (code, direction) in passages.take(PASSAGES) {
         let (first, second) =
             tokio::join!(edge.scan(code, direction, "Gerbang 1"), edge.scan(code, direction, "Gerbang 2"));
@@ -49,9 +47,9 @@ async fn the_same_card_at_two_boxes_is_one_line_and_one_duplicate() {
 
 async fn two_boxes(engine: Engine) {
     let cloud = Cloud::start(engine, 30).await.unwrap();
-    let first = Edge::enrol(&cloud.url(), &cloud.code("SMAN1").await.unwrap()).await.unwrap();
-    let second = Edge::enrol(&cloud.url(), &cloud.code("SMAN1").await.unwrap()).await.unwrap();
-    let cards = cloud.sign_in("5001").await.unwrap().cards().await.unwrap();
+    let first = Edge::enrol(&cloud, &cloud.url()).await.unwrap();
+    let second = Edge::enrol(&cloud, &cloud.url()).await.unwrap();
+    let cards = cloud.cards("5001").await.unwrap();
     for (_, code) in &cards {
         let (a, b) = tokio::join!(first.scan(code, "checkin", "A"), second.scan(code, "checkin", "B"));
         assert!(a.unwrap().is_recorded() && b.unwrap().is_recorded(), "neither box knows of the other");
@@ -73,8 +71,8 @@ async fn two_boxes(engine: Engine) {
 #[tokio::test]
 async fn a_card_of_another_school_is_named_as_such() {
     let cloud = Cloud::start(Engine::Sqlite, 30).await.unwrap();
-    let edge = Edge::enrol(&cloud.url(), &cloud.code("SMAN1").await.unwrap()).await.unwrap();
-    let (_, foreign) = cloud.sign_in("5101").await.unwrap().cards().await.unwrap().remove(0);
+    let edge = Edge::enrol(&cloud, &cloud.url()).await.unwrap();
+    let (_, foreign) = cloud.cards("5101").await.unwrap().remove(0);
     let answer = edge.scan(&foreign, "checkin", "Gerbang 1").await.unwrap();
     assert_eq!(answer.outcome(), "kartu_sekolah_lain", "{answer:?}");
     assert!(!answer.is_recorded());

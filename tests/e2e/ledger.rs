@@ -9,7 +9,7 @@ use std::{
 
 use hadir_shared::{
     chain::{Hash, Head},
-    ids::{EventId, LogId},
+    ids::LogId,
     rules::{
         duplicate::{Content, NaturalKey, Second, compare},
         status::{Direction, decide},
@@ -48,7 +48,8 @@ pub enum Books {
     Postgres(String),
 }
 
-const KEPT: &str = "SELECT log_id, seq, body, hash, verdict FROM sync_records WHERE device_id = $1 ORDER BY id";
+const KEPT: &str =
+    "SELECT log_id, seq, body, hash, verdict FROM sync_records WHERE device_id = $1 ORDER BY id";
 const LINES: &str = "SELECT user_id, CAST(day AS TEXT) AS day, type AS direction, status, late_minutes, event_id FROM attendance \
                      WHERE device_id = $1 ORDER BY user_id, day, type";
 
@@ -110,7 +111,8 @@ pub fn log_of_the_box(database: &Path, log: LogId) -> anyhow::Result<Vec<(i64, S
     })?;
     rows.map(|row| {
         let (seq, body, hash) = row?;
-        let hash = <[u8; 32]>::try_from(hash).map_err(|_| anyhow::anyhow!("record {seq} has a broken hash"))?;
+        let hash =
+            <[u8; 32]>::try_from(hash).map_err(|_| anyhow::anyhow!("record {seq} has a broken hash"))?;
         Ok((seq, String::from_utf8(body)?, Hash(hash)))
     })
     .collect()
@@ -123,7 +125,11 @@ pub fn assert_chained(records: &[Kept]) {
         let log = LogId(record.log_id);
         let head = heads.entry(record.log_id).or_insert_with(|| Head::genesis(log));
         *head = head.append(log, record.body.as_bytes());
-        assert_eq!(record.seq.cast_unsigned(), head.seq, "records of one log, in order, without a gap or a double");
+        assert_eq!(
+            record.seq.cast_unsigned(),
+            head.seq,
+            "records of one log, in order, without a gap or a double"
+        );
         assert_eq!(record.hash, head.hash.to_string(), "record {} keeps its hash", record.seq);
     }
 }
@@ -174,11 +180,6 @@ pub fn assert_equal_to_recomputation(records: &[Kept], mut lines: Vec<Line>) {
     assert_eq!(keys.len(), lines.len(), "one line per person, day and direction");
     lines.sort();
     assert_eq!(lines, recompute(records), "attendance equals a recomputation from the records");
-}
-
-/// The events of a cloud's lines.
-pub fn events(lines: &[Line]) -> BTreeSet<EventId> {
-    lines.iter().map(|line| EventId(line.event_id)).collect()
 }
 
 fn read_only(path: &Path) -> anyhow::Result<rusqlite::Connection> {

@@ -19,8 +19,8 @@ async fn a_batch_whose_answer_is_lost_comes_again_and_nothing_doubles() {
 async fn lost_answers(engine: Engine) {
     let cloud = Cloud::start(engine, 30).await.unwrap();
     let proxy = Proxy::start(cloud.address().parse().unwrap()).await.unwrap();
-    let edge = Edge::enrol(&proxy.url(), &cloud.code("SMAN1").await.unwrap()).await.unwrap();
-    let cards = cloud.sign_in("5001").await.unwrap().cards().await.unwrap();
+    let edge = Edge::enrol(&cloud, &proxy.url()).await.unwrap();
+    let cards = cloud.cards("5001").await.unwrap();
     let (device, _) = identity(&edge.drained().await.unwrap()).unwrap();
 
     proxy.set(Mode::LoseReply("/api/offline-sync/batches"));
@@ -39,6 +39,9 @@ async fn lost_answers(engine: Engine) {
     let lines = cloud.books().lines(device).await.unwrap();
     assert_chained(&records);
     assert_eq!(lines.len(), 100);
-    assert!(records.iter().all(|record| record.verdict == "stored"), "a resent record is skipped, not judged again");
+    assert!(
+        records.iter().all(|record| record.verdict == "stored"),
+        "a resent record is skipped, not judged again"
+    );
     assert_equal_to_recomputation(&records, lines);
 }

@@ -12,17 +12,22 @@ use crate::{
 async fn a_captive_portal_acknowledges_nothing_and_nothing_is_lost() {
     let cloud = Cloud::start(Engine::Sqlite, 30).await.unwrap();
     let proxy = Proxy::start(cloud.address().parse().unwrap()).await.unwrap();
-    let edge = Edge::enrol(&proxy.url(), &cloud.code("SMAN1").await.unwrap()).await.unwrap();
-    let cards = cloud.sign_in("5001").await.unwrap().cards().await.unwrap();
+    let edge = Edge::enrol(&cloud, &proxy.url()).await.unwrap();
+    let cards = cloud.cards("5001").await.unwrap();
     let before = edge.drained().await.unwrap();
     let (device, _) = identity(&before).unwrap();
     let sent_before = cloud.books().records(device).await.unwrap();
 
     proxy.set(Mode::CaptivePortal);
     for (_, code) in cards.iter().take(20) {
-        assert!(edge.scan(code, "checkin", "Gerbang 1").await.unwrap().is_recorded(), "the gate does not care");
+        assert!(
+            edge.scan(code, "checkin", "Gerbang 1").await.unwrap().is_recorded(),
+            "the gate does not care"
+        );
     }
-    eventually("the portal answers the box", async || (proxy.portal_answers() >= 5).then_some(())).await.unwrap();
+    eventually("the portal answers the box", async || (proxy.portal_answers() >= 5).then_some(()))
+        .await
+        .unwrap();
     let status = edge.status().await.unwrap();
     assert_eq!(status["acknowledged"], before["acknowledged"], "a 200 with a login page is no receipt");
     assert!(status["pending"].as_u64().unwrap() >= 20, "{status}");
