@@ -11,15 +11,21 @@
 //! | [`outbox`] | records to the cloud |
 //! | [`roster`] | the school from the cloud |
 //! | [`http`], [`ui`] | API and pages on the school's network |
+//! | [`membership`], [`link`] | which school the box belongs to, and the line to its cloud |
+//! | [`enrol`] | joining a school |
 //! | [`clock`], [`ids`], [`config`] | where time, randomness and settings come from |
 
 pub mod attendance;
 pub mod clock;
 pub mod config;
+pub mod enrol;
 pub mod http;
 pub mod ids;
+pub mod link;
+pub mod membership;
 pub mod node;
 pub mod outbox;
+mod periodic;
 pub mod roster;
 pub mod store;
 pub mod ui;

@@ -1,12 +1,17 @@
-//! Everything a request handler may use. Cheap to clone.
+//! A box: everything a request handler may use, and the tasks that run beside it. Cheap to clone.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use anyhow::Context as _;
 use hadir_shared::{
-    ids::{ClassId, UserId},
-    time::{Millis, Reading, SchoolDay, Trusted},
+    ids::{ClassId, LogId, UserId},
+    qr::{Step, token},
+    time::{Clock, Millis, Reading, SchoolDay, Trusted},
+    wire::record::Record,
 };
 use serde::Serialize;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 pub use crate::{
     attendance::{
@@ -15,7 +20,25 @@ pub use crate::{
     outbox::{FailedRecord, Line, StoreState, SyncStatus},
     store::{NotSaved, Store},
 };
-use crate::{clock::Timekeeper, config::Config, ids::Ids, roster::View};
+use crate::{
+    attendance::{self, Gate},
+    clock::Timekeeper,
+    config::Config,
+    ids::Ids,
+    link::Link,
+    membership::{self, Membership, NOBODY},
+    outbox::{
+        self,
+        upload::{Shared, Uploader},
+    },
+    roster::{PullFailed, Puller, View, demo, pull},
+    store::{self, Options, Position, Tx, log, seal::Seal},
+};
+
+/// What the demo school's keys are kept under.
+const DEMO: &str = "demo";
+/// Records at the end of the log that are looked through for the latest trusted time.
+const LOOK_BACK: u64 = 200;
 
 /// The token the kiosk shows now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,7 +52,7 @@ pub struct ShownToken {
     pub expires_at: Millis,
 }
 
-/// A running box.
+/// A box.
 #[derive(Clone)]
 pub struct Node {
     inner: Arc<Inner>,
@@ -40,11 +63,77 @@ struct Inner {
     time: Timekeeper,
     ids: Ids,
     store: Store,
-    view: Arc<View>,
-    status: SyncStatus,
+    seal: Seal,
+    gate: Arc<Gate>,
+    view: Arc<RwLock<Arc<View>>>,
+    membership: RwLock<Option<Membership>>,
+    shared: RwLock<Arc<Shared>>,
+    /// Serialises pulls: the button, the timer and a receipt may all ask at once.
+    pulling: tokio::sync::Mutex<()>,
+    tasks: Mutex<Option<(CancellationToken, JoinSet<()>)>>,
 }
 
 impl Node {
+    /// Opens the box's disk and reads who belongs to the school. Nothing runs yet; scans work.
+    pub async fn open(config: Config, clock: Arc<dyn Clock>, ids: Ids) -> anyhow::Result<Self> {
+        let options = Options {
+            data_dir: config.data_dir.clone(),
+            ballast_mib: config.ballast_mib,
+            max_pages: config.max_pages,
+            first_log: LogId(ids.random_uuid()),
+            institution: NOBODY,
+            now: clock.now(),
+        };
+        let store = Store::open(&options)?;
+        let seal = Seal::in_folder(&config.data_dir, &ids).context("secret.key")?;
+        let known = store.read(outbox::store::known).await?;
+        let floor = store.read(latest_trusted).await?.max(known.last_contact).unwrap_or_default();
+        let time = Timekeeper::new(clock, floor, known.anchor);
+        let membership = membership::load(&store, &seal).await?;
+        let view = view_of(&store, &seal, &ids, membership.as_ref()).await?;
+        let shared = shared_of(membership.as_ref(), known.last_contact);
+        let gate = Arc::new(Gate::new(store.clone(), time.clone(), ids.clone()));
+        Ok(Self {
+            inner: Arc::new(Inner {
+                config,
+                time,
+                ids,
+                store,
+                seal,
+                gate,
+                view: Arc::new(RwLock::new(Arc::new(view))),
+                membership: RwLock::new(membership),
+                shared: RwLock::new(shared),
+                pulling: tokio::sync::Mutex::new(()),
+                tasks: Mutex::new(None),
+            }),
+        })
+    }
+
+    /// Records the start and begins to talk to the cloud.
+    pub async fn start(&self) -> anyhow::Result<()> {
+        self.inner.gate.boot().await?;
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(self.clone().supervise(stop.clone()));
+        tasks.spawn(crate::periodic::run(self.clone(), stop.clone()));
+        *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner) = Some((stop, tasks));
+        Ok(())
+    }
+
+    /// Ends the tasks, finishes what is queued, marks the end as clean and closes the disk.
+    pub async fn stop(&self) {
+        let running = self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((stop, tasks)) = running {
+            stop.cancel();
+            tasks.join_all().await;
+        }
+        if let Err(why) = self.inner.gate.end_clean().await {
+            tracing::error!(%why, "the clean end could not be marked");
+        }
+        self.inner.store.close().await;
+    }
+
     pub fn config(&self) -> &Config {
         &self.inner.config
     }
@@ -58,6 +147,11 @@ impl Node {
         self.inner.time.now()
     }
 
+    /// The trusted time of a reading taken before.
+    pub fn trust(&self, reading: Reading) -> Trusted {
+        self.inner.time.trust(reading)
+    }
+
     /// The source of ids and random values.
     pub fn ids(&self) -> &Ids {
         &self.inner.ids
@@ -65,66 +159,335 @@ impl Node {
 
     /// Who belongs to the school right now.
     pub fn roster(&self) -> Arc<View> {
-        Arc::clone(&self.inner.view)
+        Arc::clone(&self.inner.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn store(&self) -> &Store {
         &self.inner.store
     }
 
+    /// Seals secrets before they are stored.
+    pub fn seal(&self) -> &Seal {
+        &self.inner.seal
+    }
+
+    /// The school the box belongs to; `None` when it stands alone.
+    pub fn membership(&self) -> Option<Membership> {
+        self.inner.membership.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The text of a student's card of the demo school; `None` at a box that belongs to a school: only its cloud signs.
+    pub async fn demo_card(&self, student: UserId) -> Option<String> {
+        if self.membership().is_some() {
+            return None;
+        }
+        demo_keys(&self.inner.store, &self.inner.seal, &self.inner.ids).await.ok()?.card_of(student)
+    }
+
     /// The rotating token, by trusted time; `None` before the school's key has arrived.
     pub fn qr(&self) -> Option<ShownToken> {
-        None
+        let view = self.roster();
+        let (key, interval) = (view.keys.qr.as_ref()?, view.settings.qr_interval);
+        let step = Step::at(self.trusted_now().time, interval);
+        let shown = token(key, view.institution_id(), step);
+        Some(ShownToken {
+            token: shown.token,
+            code: shown.code,
+            shown_until: step.ends(interval),
+            expires_at: step.expires(interval),
+        })
     }
 
     /// A student at the gate.
-    pub async fn scan(&self, _request: ScanRequest) -> Result<Scanned, Refused> {
-        Err(self.stopped().await)
+    pub async fn scan(&self, request: ScanRequest) -> Result<Scanned, Refused> {
+        self.inner.gate.scan(&self.roster(), request).await
     }
 
     /// A member of staff, with the rotating QR.
-    pub async fn pass(&self, _request: PassRequest) -> Result<Scanned, Refused> {
-        Err(self.stopped().await)
+    pub async fn pass(&self, request: PassRequest) -> Result<Scanned, Refused> {
+        self.inner.gate.pass(&self.roster(), request).await
     }
 
     /// A whole class.
-    pub async fn bulk(&self, _request: BulkRequest) -> Result<Bulk, Refused> {
-        Err(self.stopped().await)
+    pub async fn bulk(&self, request: BulkRequest) -> Result<Bulk, Refused> {
+        self.inner.gate.bulk(&self.roster(), request).await
     }
 
-    pub async fn class_status(&self, _class: ClassId, _day: SchoolDay) -> Result<Vec<StudentStatus>, Refused> {
-        Err(self.stopped().await)
+    pub async fn class_status(&self, class: ClassId, day: SchoolDay) -> Result<Vec<StudentStatus>, Refused> {
+        self.inner.gate.class_status(&self.roster(), class, day).await
     }
 
     /// Somebody's own attendance, newest first, and how many lines there are. Pages count from 1.
     pub async fn history(
         &self,
-        _user: UserId,
-        _from: Option<SchoolDay>,
-        _to: Option<SchoolDay>,
-        _page: u32,
-        _per_page: u32,
+        user: UserId,
+        from: Option<SchoolDay>,
+        to: Option<SchoolDay>,
+        page: u32,
+        per_page: u32,
     ) -> Result<(Vec<AttendanceRow>, u64), Refused> {
-        Err(self.stopped().await)
+        let read = move |conn: &rusqlite::Connection| {
+            attendance::store::history(conn, user, from, to, page, per_page)
+        };
+        Ok(self.inner.store.read(read).await?)
     }
 
     /// The newest lines, for the gate's and the kiosk's lists.
-    pub async fn latest(&self, _limit: u32) -> Result<Vec<AttendanceRow>, Refused> {
-        Err(self.stopped().await)
+    pub async fn latest(&self, limit: u32) -> Result<Vec<AttendanceRow>, Refused> {
+        Ok(self.inner.store.read(move |conn| attendance::store::latest(conn, limit)).await?)
     }
 
-    pub async fn counts(&self, _day: SchoolDay) -> Result<DayCounts, Refused> {
-        Err(self.stopped().await)
+    pub async fn counts(&self, day: SchoolDay) -> Result<DayCounts, Refused> {
+        self.inner.gate.counts(&self.roster(), day).await
     }
 
+    /// How the box is. Reads a few rows by key on the calling thread.
     pub fn sync_status(&self) -> SyncStatus {
-        self.inner.status.clone()
+        let (inner, view) = (&self.inner, self.roster());
+        let told = self.shared().told();
+        let member = self.membership();
+        let disk = inner.store.read_here(|conn| OnDisk::read(conn)).unwrap_or_default();
+        let position = inner.store.position();
+        let now = inner.time.now();
+        SyncStatus {
+            version: env!("CARGO_PKG_VERSION").into(),
+            device: member.as_ref().map(|m| m.device),
+            institution: member.as_ref().map(|m| m.institution),
+            institution_name: view.institution.name.clone(),
+            cloud: member.map(|m| m.cloud),
+            line: told.line,
+            store: inner.store.state(),
+            recorded: position.head.seq,
+            acked_through: position.acked.seq,
+            pending: position.pending(),
+            oldest_pending: disk.oldest_pending.filter(|_| position.pending() > 0),
+            heads_equal: position.device.is_some() && position.acked == position.head,
+            last_contact: told.last_contact,
+            last_error: told.last_error,
+            alarm: told.alarm.or_else(|| disk.alarm()),
+            verdicts: disk.verdicts,
+            failed: disk.failed,
+            clock_offset_ms: inner.time.offset_ms(),
+            clock_grade: now.grade,
+            roster_cursor: view.cursor,
+            roster_pulled_at: view.pulled_at,
+            disk_free_bytes: inner.store.disk_free(),
+            now: now.time,
+        }
     }
 
     /// Wakes the uploader and the roster puller.
-    pub fn sync_now(&self) {}
-
-    async fn stopped(&self) -> Refused {
-        self.inner.store.read(|_| Ok(())).await.err().unwrap_or(NotSaved::Stopped).into()
+    pub fn sync_now(&self) {
+        let shared = self.shared();
+        shared.upload.notify_one();
+        shared.pull.notify_one();
     }
+
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.inner.shared.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) async fn notice_clock(&self) {
+        // A step that cannot be recorded now is found again at the next look.
+        let _ = self.inner.gate.notice_step(self.reading()).await;
+    }
+
+    /// Reads the membership and the roster again: another process may have changed them.
+    pub async fn reload(&self) -> anyhow::Result<()> {
+        let inner = &self.inner;
+        inner.store.refresh().await;
+        let membership = membership::load(&inner.store, &inner.seal).await?;
+        let view = view_of(&inner.store, &inner.seal, &inner.ids, membership.as_ref()).await?;
+        self.show(view);
+        *inner.shared.write().unwrap_or_else(PoisonError::into_inner) = shared_of(membership.as_ref(), None);
+        *inner.membership.write().unwrap_or_else(PoisonError::into_inner) = membership;
+        Ok(())
+    }
+
+    /// Brings the roster up to date, once. Nothing happens on a box that stands alone.
+    pub async fn pull_once(&self) -> Result<(), PullFailed> {
+        let Some(member) = self.membership() else { return Ok(()) };
+        let Some(link) = self.link_of(&member) else { return Ok(()) };
+        let _one_at_a_time = self.inner.pulling.lock().await;
+        let puller = Puller {
+            store: &self.inner.store,
+            seal: &self.inner.seal,
+            ids: &self.inner.ids,
+            time: &self.inner.time,
+            link: &link,
+            membership: &member,
+            view: self.roster(),
+        };
+        if let Some(view) = puller.pull().await? {
+            self.show(view);
+        }
+        Ok(())
+    }
+
+    fn show(&self, view: View) {
+        *self.inner.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+
+    fn link_of(&self, member: &Membership) -> Option<Link> {
+        let signer = member.key().map(|key| (member.device, key))?;
+        let link = Link::new(&member.cloud, self.inner.ids.clone(), Some(signer));
+        link.map_err(|error| tracing::error!(%error, "no line to the cloud can be made")).ok()
+    }
+
+    fn uploader(&self, member: Membership) -> Option<Uploader> {
+        let inner = &self.inner;
+        Some(Uploader {
+            config: inner.config.clone(),
+            store: inner.store.clone(),
+            time: inner.time.clone(),
+            ids: inner.ids.clone(),
+            gate: Arc::clone(&inner.gate),
+            view: Arc::clone(&inner.view),
+            key: member.key()?,
+            link: self.link_of(&member)?,
+            membership: member,
+            shared: self.shared(),
+        })
+    }
+
+    /// Keeps the uploader and the puller of the present membership running, whichever that is.
+    async fn supervise(self, stop: CancellationToken) {
+        loop {
+            let own = stop.child_token();
+            let mut tasks = JoinSet::new();
+            if let Some(uploader) = self.membership().and_then(|member| self.uploader(member)) {
+                tasks.spawn(uploader.run(own.clone()));
+                tasks.spawn(self.clone().keep_pulling(own.clone()));
+            }
+            let changed = tokio::select! {
+                () = stop.cancelled() => false,
+                () = self.joined_elsewhere() => true,
+            };
+            own.cancel();
+            tasks.join_all().await;
+            if !changed {
+                return;
+            }
+            if let Err(error) = self.reload().await {
+                tracing::error!(%error, "the new membership cannot be read");
+            }
+        }
+    }
+
+    /// Ends when another process (`hadir-edge enroll`) has opened a log.
+    async fn joined_elsewhere(&self) {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+            let here = self.inner.store.position().device;
+            let there = self.inner.store.read(|conn| log::position(conn)).await;
+            if there.is_ok_and(|there| there.is_some_and(|there| there.device != here)) {
+                return;
+            }
+        }
+    }
+
+    async fn keep_pulling(self, stop: CancellationToken) {
+        let (shared, config) = (self.shared(), &self.inner.config);
+        let mut failures = 0_u32;
+        loop {
+            let pulled = tokio::select! {
+                () = stop.cancelled() => return,
+                pulled = self.pull_once() => pulled,
+            };
+            let wait = match pulled {
+                Ok(()) => {
+                    failures = 0;
+                    None
+                }
+                Err(why) => {
+                    if failures == 0 {
+                        tracing::warn!(%why, "the roster stays as it is; trying again later");
+                    }
+                    failures = failures.saturating_add(1);
+                    let bound =
+                        outbox::plan::backoff_bound(config.retry_base_ms, config.retry_cap_ms, failures);
+                    Some(std::time::Duration::from_millis(self.inner.ids.up_to(bound)))
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = shared.pull.notified() => {}
+                () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
+            }
+        }
+    }
+}
+
+/// The part of the status that lies on the disk.
+#[derive(Default)]
+struct OnDisk {
+    oldest_pending: Option<Millis>,
+    verdicts: std::collections::BTreeMap<String, u64>,
+    failed: Vec<FailedRecord>,
+    left_logs: u64,
+}
+
+impl OnDisk {
+    fn read(conn: &rusqlite::Connection) -> rusqlite::Result<Self> {
+        let device = log::position(conn)?.and_then(|open| open.device);
+        Ok(Self {
+            oldest_pending: outbox::store::oldest_pending(conn)?,
+            verdicts: outbox::store::counts(conn)?,
+            failed: outbox::store::failed(conn)?,
+            left_logs: device.map_or(Ok(0), |device| outbox::store::left_logs(conn, device))?,
+        })
+    }
+
+    fn alarm(&self) -> Option<String> {
+        (self.left_logs > 0).then(|| {
+            format!(
+                "the cloud knew another history of this box's log ({}): a restored disk, a copied card or failing storage",
+                self.left_logs
+            )
+        })
+    }
+}
+
+fn shared_of(membership: Option<&Membership>, last_contact: Option<Millis>) -> Arc<Shared> {
+    let line = if membership.is_some() { Line::Offline } else { Line::StandAlone };
+    Arc::new(Shared::new(line, last_contact))
+}
+
+async fn view_of(
+    store: &Store,
+    seal: &Seal,
+    ids: &Ids,
+    membership: Option<&Membership>,
+) -> anyhow::Result<View> {
+    if let Some(membership) = membership {
+        return Ok(pull::load(store, seal, membership).await?);
+    }
+    let made = demo_keys(store, seal, ids).await?;
+    let (view, unreadable) = View::build(demo::institution(), 0, None, &demo::entries(&made));
+    anyhow::ensure!(unreadable.is_empty(), "the demo school cannot be read: {unreadable:?}");
+    Ok(view)
+}
+
+/// Made once, kept sealed.
+async fn demo_keys(store: &Store, seal: &Seal, ids: &Ids) -> anyhow::Result<demo::Made> {
+    if let Some(sealed) = store.read(|conn| store::meta(conn, DEMO)).await? {
+        return Ok(serde_json::from_slice(&seal.open(DEMO, &sealed)?)?);
+    }
+    let made = demo::Made::new(ids)?;
+    let sealed = seal.seal(ids, DEMO, &serde_json::to_vec(&made)?);
+    store.write(move |tx: &mut Tx<'_>| Ok::<_, NotSaved>(store::set_meta(tx, DEMO, &sealed)?)).await?;
+    Ok(made)
+}
+
+/// The latest trusted time on record that was not in doubt: the clock cannot rightly be earlier.
+fn latest_trusted(conn: &rusqlite::Connection) -> rusqlite::Result<Option<Millis>> {
+    let Some(Position { number, head, .. }) = log::position(conn)? else { return Ok(None) };
+    let first = head.seq.saturating_sub(LOOK_BACK) + 1;
+    let recent = log::records(conn, number, first, usize::try_from(LOOK_BACK).unwrap_or(usize::MAX))?
+        .iter()
+        .filter_map(|kept| serde_json::from_str::<Record>(&kept.body).ok())
+        .filter(|record| record.at.grade != hadir_shared::time::Grade::Suspect)
+        .map(|record| record.at.trusted)
+        .max();
+    Ok(recent.max(attendance::store::latest_trusted(conn)?))
 }

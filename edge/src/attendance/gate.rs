@@ -15,7 +15,7 @@ use hadir_shared::{
     },
     time::{Millis, Reading, SchoolDay},
     wire::{
-        record::{ClockStep, Method, RECORD_VERSION, Record, Scan, Stamp, UnknownCard, What},
+        record::{Boot, ClockStep, Method, RECORD_VERSION, Record, Scan, Stamp, UnknownCard, What},
         roster::{Person, Role},
     },
 };
@@ -29,7 +29,7 @@ use crate::{
     clock::Timekeeper,
     ids::Ids,
     roster::View,
-    store::{NotSaved, Store, Tx},
+    store::{NotSaved, Store, Tx, remove_meta, set_meta},
 };
 
 /// An unknown code is recorded again after this long, in milliseconds.
@@ -40,6 +40,9 @@ const UNKNOWN_REMEMBERED: usize = 1_000;
 const GATE_MAX: usize = 100;
 /// Characters kept of an unknown code.
 const CODE_MAX: usize = 128;
+
+/// In `meta` while the box is off and ended in order.
+const CLEAN: &str = "clean";
 
 /// What decides who passes.
 pub struct Gate {
@@ -215,8 +218,27 @@ impl Gate {
     /// Appends a record that is nobody's passage.
     pub async fn note(&self, stamp: Stamp, what: What) -> Result<u64, NotSaved> {
         let kind = what.action_type();
-        let body = self.body(self.event(stamp), stamp, what)?;
+        let body = text(self.event(stamp), stamp, what)?;
         self.store.write(move |tx| tx.append(kind, &body)).await
+    }
+
+    /// The first record of every start, so that two branches of one history differ at once (rule I4). It takes the mark
+    /// of a clean end away, in the same transaction.
+    pub async fn boot(&self) -> Result<(), NotSaved> {
+        let stamp = self.time.stamp(self.time.reading());
+        let event = self.event(stamp);
+        self.store
+            .write(move |tx: &mut Tx<'_>| {
+                let previous_clean = remove_meta(tx, CLEAN)?;
+                let what = What::Boot(Boot { version: env!("CARGO_PKG_VERSION").into(), previous_clean });
+                tx.append(what.action_type(), &text(event, stamp, what.clone())?).map(drop)
+            })
+            .await
+    }
+
+    /// The last thing before the store is closed.
+    pub async fn end_clean(&self) -> Result<(), NotSaved> {
+        self.store.write(|tx: &mut Tx<'_>| Ok(set_meta(tx, CLEAN, b"")?)).await
     }
 
     /// A set clock is a record of its own (rule T7), before whatever happens under it.
@@ -257,18 +279,12 @@ impl Gate {
     fn passage(&self, stamp: Stamp, scan: Scan) -> Result<Passage, NotSaved> {
         let event = self.event(stamp);
         let what = What::Scan(Box::new(scan.clone()));
-        let body = self.body(event, stamp, what)?;
+        let body = text(event, stamp, what)?;
         Ok(Passage { event, stamp, scan, body })
     }
 
     fn event(&self, stamp: Stamp) -> EventId {
         EventId(self.ids.uuid(stamp.trusted))
-    }
-
-    #[expect(clippy::unused_self, reason = "reads as a step of making a record")]
-    fn body(&self, event: EventId, at: Stamp, what: What) -> Result<String, NotSaved> {
-        let record = Record { v: RECORD_VERSION, event, at, what, origin: None };
-        serde_json::to_string(&record).map_err(|_| NotSaved::Rejected)
     }
 
     async fn record_unknown(
@@ -308,6 +324,12 @@ impl Gate {
         seen.insert(code.to_owned(), now);
         true
     }
+}
+
+/// The bytes of a record.
+fn text(event: EventId, at: Stamp, what: What) -> Result<String, NotSaved> {
+    let record = Record { v: RECORD_VERSION, event, at, what, origin: None };
+    serde_json::to_string(&record).map_err(|_| NotSaved::Rejected)
 }
 
 /// Projection and record, or neither. `false` when the key is taken.

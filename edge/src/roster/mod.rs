@@ -5,6 +5,14 @@
 //! - Only what the school's cloud signed is applied; another school's, or older settings, are refused (rule D7).
 //! - Nobody waits for the internet: a scan asks the view in memory and nothing else.
 
+pub mod demo;
+pub mod pull;
+mod store;
+#[cfg(test)]
+mod tests;
 mod view;
 
-pub use view::{Keys, View};
+pub use self::{
+    pull::{PullFailed, Puller},
+    view::{Keys, View},
+};

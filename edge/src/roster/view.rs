@@ -14,6 +14,8 @@ use hadir_shared::{
 };
 use serde::de::DeserializeOwned;
 
+use crate::membership::Membership;
+
 /// The school's keys that a box needs.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
@@ -155,6 +157,11 @@ impl View {
 
     pub fn institution_id(&self) -> InstitutionId {
         self.institution.id
+    }
+
+    /// What the cloud may sign with: the key of the enrolment, and those that came with the roster.
+    pub fn cloud_keys<'a>(&'a self, membership: &'a Membership) -> impl Iterator<Item = &'a PublicKey> {
+        std::iter::once(&membership.cloud_key).chain(&self.keys.cloud)
     }
 
     pub fn schedule(&self) -> &Schedule {

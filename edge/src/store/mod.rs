@@ -195,16 +195,18 @@ impl Store {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let _permit = self.inner.reading.acquire().await.map_err(|_| NotSaved::Stopped)?;
-        let inner = Arc::clone(&self.inner);
-        let read = move || {
-            let pooled = inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let conn = pooled.map_or_else(|| open::reader(&inner.data_dir), Ok)?;
-            let value = work(&conn)?;
-            // One that failed is not used again.
-            inner.readers.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
-            Ok(value)
-        };
-        tokio::task::spawn_blocking(read).await.map_err(|_| NotSaved::Rejected)?.map_err(|e: rusqlite::Error| e.into())
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.read_here(work)).await.map_err(|_| NotSaved::Rejected)?
+    }
+
+    /// [`Self::read`] on the calling thread: only for look-ups by key, some microseconds long.
+    pub fn read_here<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, NotSaved> {
+        let pooled = self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let conn = pooled.map_or_else(|| open::reader(&self.inner.data_dir), Ok)?;
+        let value = work(&conn)?;
+        // One that failed is not used again.
+        self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+        Ok(value)
     }
 
     /// Rides in the next group commit; answers after it. An error undoes this work alone, not its neighbours'. The work
