@@ -22,6 +22,8 @@ pub enum Purpose {
     Receipt,
     /// A page of the roster feed, by the cloud.
     Roster,
+    /// A new key of a box, by that key.
+    Rotation,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
             Self::Request => b"hadir-request-v1",
             Self::Receipt => b"hadir-receipt-v1",
             Self::Roster => b"hadir-roster-v1",
+            Self::Rotation => b"hadir-rotation-v1",
         }
     }
 }

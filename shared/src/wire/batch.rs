@@ -107,6 +107,15 @@ impl Batch {
         if self.events.len() > MAX_RECORDS || self.events.iter().any(|e| e.len() > MAX_RECORD_BYTES) {
             return Err(Unsound::TooLarge);
         }
+        self.proven(key)
+    }
+
+    /// As [`Batch::check`], for the one record that is taken out of the queue by itself: it may be longer than any other.
+    pub fn check_alone(&self, key: &PublicKey) -> Result<Vec<Hash>, Unsound> {
+        if self.events.len() == 1 { self.proven(key) } else { Err(Unsound::TooLarge) }
+    }
+
+    fn proven(&self, key: &PublicKey) -> Result<Vec<Hash>, Unsound> {
         let last = self.first_seq.checked_add(self.events.len() as u64);
         if self.first_seq == 0 || last.is_none_or(|last| last > i64::MAX.cast_unsigned()) {
             return Err(Unsound::Numbering);
@@ -354,6 +363,17 @@ mod tests {
         assert_eq!(changed(|b| b.events = vec![String::new(); MAX_RECORDS + 1]), Unsound::TooLarge);
         let stranger = SecretKey::from_seed(&[2; 32]).public();
         assert_eq!(sound.check(&stranger), Err(Unsound::Signature));
+    }
+
+    #[test]
+    fn one_record_alone_may_be_longer_than_any_other() {
+        let key = SecretKey::from_seed(&[1; 32]);
+        let long = "x".repeat(MAX_RECORD_BYTES + 1);
+        let alone = batch(&key, &[&long]);
+        assert_eq!(alone.check(&key.public()), Err(Unsound::TooLarge));
+        assert_eq!(alone.check_alone(&key.public()).unwrap(), [alone.last_hash]);
+        assert_eq!(batch(&key, &["{}", "{}"]).check_alone(&key.public()), Err(Unsound::TooLarge));
+        assert_eq!(batch(&key, &[]).check_alone(&key.public()), Err(Unsound::TooLarge));
     }
 
     #[test]

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    ids::{ClassId, EventId, LogId, UserId},
+    ids::{ClassId, DeviceId, EventId, LogId, UserId},
     rules::{
         fence::{Position, Verdict},
         status::{Direction, Schedule},
     },
-    sign::{PublicKey, Signature},
+    sign::{BadSignature, PublicKey, Purpose, SecretKey, Signature},
     time::{Grade, Millis, SchoolDay},
 };
 
@@ -165,9 +165,31 @@ pub struct KeyRotation {
     pub proof: Signature,
 }
 
+impl KeyRotation {
+    /// The announcement of a new key.
+    pub fn new(device: DeviceId, key: &SecretKey) -> Self {
+        Self { new: key.public(), proof: key.sign(Purpose::Rotation, &[device.0.as_bytes()]) }
+    }
+
+    /// Whether it is this box's announcement, by somebody who has the key.
+    pub fn verify(&self, device: DeviceId) -> Result<(), BadSignature> {
+        self.new.verify(Purpose::Rotation, &[device.0.as_bytes()], &self.proof)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_announced_by_whoever_has_it_for_one_box() {
+        let (device, other) = (DeviceId(Uuid::from_u128(1)), DeviceId(Uuid::from_u128(2)));
+        let announced = KeyRotation::new(device, &SecretKey::from_seed(&[1; 32]));
+        assert!(announced.verify(device).is_ok());
+        assert!(announced.verify(other).is_err());
+        let stolen = KeyRotation { new: SecretKey::from_seed(&[2; 32]).public(), ..announced };
+        assert!(stolen.verify(device).is_err());
+    }
 
     fn scan() -> Record {
         Record {
