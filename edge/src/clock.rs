@@ -61,9 +61,9 @@ struct State {
 }
 
 impl Timekeeper {
-    /// `floor` is the latest trusted time on record.
+    /// `floor` is the latest trusted time on record, or the time this program was built when that is later.
     pub fn new(clock: Arc<dyn Clock>, floor: Millis, anchor: Option<Anchor>) -> Self {
-        let basis = TimeBasis { anchor, start: clock.read(), floor: floor.max(BUILT) };
+        let basis = TimeBasis { anchor, start: clock.read(), floor };
         Self { clock, state: Arc::new(RwLock::new(State { basis, step_known: 0 })) }
     }
 

@@ -13,9 +13,11 @@
 //! | [`http`], [`ui`] | API and pages on the school's network |
 //! | [`membership`], [`link`] | which school the box belongs to, and the line to its cloud |
 //! | [`enrol`] | joining a school |
+//! | [`cli`] | the commands |
 //! | [`clock`], [`ids`], [`config`] | where time, randomness and settings come from |
 
 pub mod attendance;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod enrol;
@@ -28,4 +30,6 @@ pub mod outbox;
 mod periodic;
 pub mod roster;
 pub mod store;
+#[cfg(test)]
+pub mod testing;
 pub mod ui;

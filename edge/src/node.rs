@@ -74,8 +74,9 @@ struct Inner {
 }
 
 impl Node {
-    /// Opens the box's disk and reads who belongs to the school. Nothing runs yet; scans work.
-    pub async fn open(config: Config, clock: Arc<dyn Clock>, ids: Ids) -> anyhow::Result<Self> {
+    /// Opens the box's disk and reads who belongs to the school. Nothing runs yet; scans work. No clock is believed that
+    /// shows less than `built` ([`crate::clock::BUILT`]).
+    pub async fn open(config: Config, clock: Arc<dyn Clock>, ids: Ids, built: Millis) -> anyhow::Result<Self> {
         let options = Options {
             data_dir: config.data_dir.clone(),
             ballast_mib: config.ballast_mib,
@@ -87,7 +88,7 @@ impl Node {
         let store = Store::open(&options)?;
         let seal = Seal::in_folder(&config.data_dir, &ids).context("secret.key")?;
         let known = store.read(outbox::store::known).await?;
-        let floor = store.read(latest_trusted).await?.max(known.last_contact).unwrap_or_default();
+        let floor = store.read(latest_trusted).await?.max(known.last_contact).map_or(built, |at| at.max(built));
         let time = Timekeeper::new(clock, floor, known.anchor);
         let membership = membership::load(&store, &seal).await?;
         let view = view_of(&store, &seal, &ids, membership.as_ref()).await?;

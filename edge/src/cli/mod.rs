@@ -1,0 +1,137 @@
+//! The commands of `hadir-edge`. Exit codes follow sysexits.h.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    clock::{BUILT, SystemClock},
+    config::{self, Config},
+    enrol::NotEnrolled,
+    ids::Ids,
+    node::Node,
+    store::OpenError,
+};
+
+mod enroll;
+mod run;
+mod status;
+mod verify;
+
+/// The box in the school: records who passes, and hands the records to the cloud.
+#[derive(Debug, Parser)]
+#[command(name = "hadir-edge", version)]
+struct Arguments {
+    /// A TOML file. Every key is also an environment variable, `HADIR_EDGE_<KEY>`, which wins.
+    #[arg(long, global = true, env = "HADIR_EDGE_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves the school; needs no configuration at all.
+    Run,
+    /// Joins a school, with a one-time code from the cloud's console.
+    Enroll(enroll::Enroll),
+    /// What is recorded, sent and refused.
+    Status(status::Status),
+    /// Checks the database, the whole chain of every log, and that the attendance is what the logs say.
+    Verify,
+    /// The configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Every value and where it came from.
+    Show,
+}
+
+/// How a command ended badly, in the words of sysexits.h.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 1: `verify` looked, and something is wrong.
+    Wrong = 1,
+    /// 65: what is on the disk is not right.
+    Data = 65,
+    /// 69: the other side cannot be reached, or refuses.
+    Unavailable = 69,
+    /// 70: our own fault.
+    Software = 70,
+    /// 74: the disk fails.
+    Disk = 74,
+    /// 75: another try may succeed.
+    Later = 75,
+    /// 77: not allowed.
+    Denied = 77,
+    /// 78: the configuration is wrong.
+    Config = 78,
+}
+
+/// A command's failure.
+pub struct Failed {
+    exit: Exit,
+    error: anyhow::Error,
+}
+
+impl Failed {
+    pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
+        Self { exit, error: error.into() }
+    }
+}
+
+impl From<anyhow::Error> for Failed {
+    fn from(error: anyhow::Error) -> Self {
+        let exit = match (error.downcast_ref::<OpenError>(), error.downcast_ref::<NotEnrolled>()) {
+            (Some(OpenError::Io { .. } | OpenError::Sqlite(_)), _) => Exit::Disk,
+            (Some(_), _) => Exit::Data,
+            (_, Some(NotEnrolled::Unreachable(_))) => Exit::Later,
+            (_, Some(NotEnrolled::Refused { .. } | NotEnrolled::Already(_))) => Exit::Denied,
+            (_, Some(NotEnrolled::Address)) => Exit::Config,
+            (_, Some(NotEnrolled::Garbage)) => Exit::Unavailable,
+            _ => Exit::Software,
+        };
+        Self { exit, error }
+    }
+}
+
+/// Reads the arguments and does what they say.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match command(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed { exit, error }) => {
+            eprintln!("hadir-edge: {error:#}");
+            ExitCode::from(exit as u8)
+        }
+    }
+}
+
+fn command(arguments: Arguments) -> Result<(), Failed> {
+    let file = arguments.config.as_deref();
+    if let Command::Config { command: ConfigCommand::Show } = arguments.command {
+        print!("{}", config::show(file).map_err(|error| Failed::new(Exit::Config, error))?);
+        return Ok(());
+    }
+    let config = Config::load(file).map_err(|error| Failed::new(Exit::Config, error))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failed::new(Exit::Software, error))?;
+    match arguments.command {
+        Command::Run => runtime.block_on(run::run(config)),
+        Command::Enroll(enroll) => runtime.block_on(enroll::enroll(config, enroll)),
+        Command::Status(status) => runtime.block_on(status::status(config, &status)),
+        Command::Verify => verify::verify(&config),
+        Command::Config { .. } => Ok(()),
+    }
+}
+
+/// The box of this machine's disk and clock.
+async fn open(config: Config) -> anyhow::Result<Node> {
+    let ids = Ids::system();
+    let clock = Arc::new(SystemClock::new(ids.random_uuid()));
+    Node::open(config, clock, ids, BUILT).await
+}
