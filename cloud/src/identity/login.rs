@@ -1,10 +1,8 @@
 //! Signing in with a password.
 
 use hadir_shared::time::Millis;
-use serde_json::json;
 
 use super::{
-    audit::{Entry, audit},
     password::Match,
     session::{self, Caller, NewSession},
     store, throttle, user,
@@ -79,26 +77,13 @@ pub async fn login(
     Ok(SignedIn { user, caller, token, expires_at })
 }
 
-/// Changes the caller's own password: every other session of his ends. Fails with [`Fail::BadCredentials`] when the current
-/// one is wrong. The new one has been checked with [`super::password::flaw`].
-pub async fn change_password(app: &App, who: &Caller, current: &str, new: &str) -> Result<(), Fail> {
+/// Whether this is the caller's password; fails with [`Fail::BadCredentials`] when it is not.
+pub async fn prove(app: &App, who: &Caller, password: &str) -> Result<(), Fail> {
     let user = user::by_id(&mut app.db.read().await?, who.user).await?.ok_or(Fail::BadCredentials)?;
-    if app.identity.hasher().verify(current, Some(&user.password_hash)).await? == Match::No {
-        return Err(Fail::BadCredentials);
+    match app.identity.hasher().verify(password, Some(&user.password_hash)).await? {
+        Match::No => Err(Fail::BadCredentials),
+        Match::Yes | Match::Outdated => Ok(()),
     }
-    let hash = app.identity.hasher().hash(&app.ids, new).await?;
-    let mut tx = app.db.write().await?;
-    store::set_password_hash(&mut tx, who.user, &hash, app.now()).await?;
-    session::revoke_all(&mut tx, app, who.actor(), who.user, Some(who.session)).await?;
-    audit(
-        &mut tx,
-        app,
-        &Entry::new(who.actor(), "user.password", format!("user:{}", who.user)).after(json!({})),
-    )
-    .await?;
-    tx.commit().await?;
-    app.identity.forget();
-    Ok(())
 }
 
 /// What an account's failures are counted under. Logins are compared without regard to case and space, so that variants

@@ -42,7 +42,7 @@ pub mod user;
 
 pub use audit::{Actor, Entry, audit};
 pub use keys::KeyRing;
-pub use login::{Attempt, Key, SignedIn, change_password, login};
+pub use login::{Attempt, Key, SignedIn, login, prove};
 pub use session::{Caller, NewSession};
 pub use token::{AUDIENCE, Claims};
 pub use user::{NewUser, User};

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     audit::{Actor, Entry, audit},
     login::Key,
+    session::{self, Caller},
     store,
 };
 use crate::{
@@ -109,8 +110,15 @@ pub async fn set_active(tx: &mut Tx, app: &App, by: Actor, user: UserId, active:
 /// Sets a password without asking for the old one: an admin's reset. All sessions end. Afterwards as for [`set_role`].
 pub async fn set_password(tx: &mut Tx, app: &App, by: Actor, user: UserId, hash: &str) -> Result<(), Fail> {
     store::set_password_hash(tx, user, hash, app.now()).await?;
-    super::session::revoke_all(tx, app, by, user, None).await?;
+    session::revoke_all(tx, app, by, user, None).await?;
     audit(tx, app, &Entry::new(by, "user.password", format!("user:{user}"))).await
+}
+
+/// Gives the caller the new password he chose, after [`super::prove`]: his other sessions end. Afterwards as for [`set_role`].
+pub async fn change_password(tx: &mut Tx, app: &App, who: &Caller, hash: &str) -> Result<(), Fail> {
+    store::set_password_hash(tx, who.user, hash, app.now()).await?;
+    session::revoke_all(tx, app, who.actor(), who.user, Some(who.session)).await?;
+    audit(tx, app, &Entry::new(who.actor(), "user.password", format!("user:{}", who.user))).await
 }
 
 /// Changes what a user may change of himself; `None` leaves a field as it is.

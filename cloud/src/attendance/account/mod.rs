@@ -1,4 +1,7 @@
 //! One's own account: signing in and out, who am I, profile and password. Sections 1 and 2 of the contract.
+//!
+//! What always holds: a new name or password travels to the school's boxes, which let people in with it when the internet is
+//! gone.
 
 use axum::{
     Router,
@@ -13,6 +16,7 @@ use super::{
     SERVICE,
     dialect::{self, Done, Said},
     permits::Use,
+    roster,
 };
 use crate::{
     app::App,
@@ -137,6 +141,7 @@ async fn update(
     let before = user::by_id(&mut tx, who.user).await?.ok_or_else(gone)?;
     user::set_contact(&mut tx, &app, who.actor(), &before, &user::Contact { name, email, phone }).await?;
     let after = user::by_id(&mut tx, who.user).await?.ok_or_else(gone)?;
+    roster::touch_person(&mut tx, &app, who.institution, who.user).await?;
     tx.commit().await?;
     app.identity.forget();
     Ok(Said("Profil berhasil diperbarui", account(after, &who)))
@@ -156,10 +161,16 @@ async fn change_password(
     }
     check.that(wanted == repeated, "new_password", Flaw::NotConfirmed);
     check.finish()?;
-    identity::change_password(&app, &who, &current, &wanted).await.map_err(|fail| match fail {
+    identity::prove(&app, &who, &current).await.map_err(|fail| match fail {
         Fail::BadCredentials => Fail::bad_request("Password saat ini salah"),
         other => other,
     })?;
+    let hash = app.identity.hasher().hash(&app.ids, &wanted).await?;
+    let mut tx = app.db.write().await?;
+    user::change_password(&mut tx, &app, &who, &hash).await?;
+    roster::touch_person(&mut tx, &app, who.institution, who.user).await?;
+    tx.commit().await?;
+    app.identity.forget();
     Ok(Done("Password berhasil diubah"))
 }
 
