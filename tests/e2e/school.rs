@@ -230,14 +230,9 @@ pub fn identity(status: &Value) -> anyhow::Result<(Uuid, LogId)> {
 }
 
 async fn fresh_database() -> anyhow::Result<Database> {
-    let (own, base) = match hadir_tests::env("HADIR_TEST_PG") {
-        Some(base) => (None, base),
-        None => {
-            let own = Postgres::start()?;
-            let base = own.url();
-            (Some(own), base)
-        }
-    };
+    let own = if hadir_tests::env("HADIR_TEST_PG").is_none() { Some(Postgres::start()?) } else { None };
+    let base =
+        own.as_ref().map(Postgres::url).or_else(|| hadir_tests::env("HADIR_TEST_PG")).unwrap_or_default();
     let name = format!("e2e_{}", hadir_tests::random_id().simple());
     let mut admin = PgConnection::connect(&format!("{base}/postgres")).await?;
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await?;
