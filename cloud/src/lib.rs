@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod demo;
 pub mod fail;
 pub mod http;
 pub mod identity;
@@ -14,7 +15,7 @@ pub mod ops;
 pub mod seal;
 pub mod sync;
 #[cfg(test)]
-pub mod testing;
+mod testing;
 
 use app::App;
 use axum::Router;
@@ -22,7 +23,10 @@ use jobs::{Kinds, Schedule};
 
 /// Every route of the cloud: one line per module.
 pub fn router(app: App) -> Router {
-    let routes = Router::new().merge(ops::routes()).nest("/api", attendance::routes());
+    let routes = Router::new()
+        .merge(ops::routes())
+        .nest("/api", attendance::routes())
+        .nest("/files", attendance::files::routes());
     http::outer(routes, &app).with_state(app)
 }
 

@@ -2,18 +2,43 @@
 
 use axum::Router;
 
-use crate::{app::App, http::speak};
+use crate::{app::App, http::speak_beside};
 
 mod account;
+pub mod batches;
 pub mod books;
+pub mod cards;
+mod checkin;
+mod classes;
 pub mod dialect;
+pub mod files;
+#[cfg(test)]
+mod fixtures;
 pub mod fleet;
+mod offline_sync;
+mod people;
 pub mod permits;
+mod place;
+mod qrcode;
+mod records;
 pub mod roster;
+pub mod settings;
+mod students;
 
 /// The service's code in `services`.
 pub const SERVICE: &str = "ATTENDANCE";
 
 pub fn routes() -> Router<App> {
-    speak(Router::new().merge(account::routes()), dialect::failure)
+    let routes = Router::new()
+        .merge(account::routes())
+        .merge(cards::routes())
+        .merge(checkin::routes())
+        .merge(classes::routes())
+        .merge(fleet::routes())
+        .merge(offline_sync::routes())
+        .merge(qrcode::routes())
+        .merge(roster::routes())
+        .merge(settings::routes())
+        .merge(students::routes());
+    speak_beside(routes, batches::routes(), dialect::failure)
 }

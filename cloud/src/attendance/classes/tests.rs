@@ -1,1 +1,78 @@
+use serde_json::json;
 
+use crate::{
+    attendance::fixtures::{both, class, school, student},
+    identity::seed,
+    testing::START,
+};
+
+#[tokio::test]
+async fn classes_and_who_is_in_them() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let (teacher, token) = t.signed_in(school.id, "2001", seed::TEACHER).await;
+        let room = class(&t, &school, "X IPA 1", Some(teacher)).await;
+        class(&t, &school, "X IPA 2", None).await;
+        let second = student(&t, &school, room, "1002").await;
+        let first = student(&t, &school, room, "1001").await;
+        let at = START.to_rfc3339_micros();
+        let person = |id: hadir_shared::ids::UserId, number: &str, role: i64| {
+            json!({
+                "id": id, "nisn_nip_nik": number, "name": format!("Orang {number}"), "email": null, "phone": null,
+                "role_id": role, "photo_path": null, "is_active": true, "created_at": at, "updated_at": at,
+            })
+        };
+        let bare = json!({"id": room, "name": "X IPA 1", "homeroom_teacher_id": teacher, "created_at": at, "updated_at": at});
+        let mut full = bare.clone();
+        full["homeroom_teacher"] = person(teacher, "2001", 2);
+        let shown = t.get(&format!("/api/classes/{room}"), Some(&token)).await;
+        assert_eq!(shown.parts(), (200, &json!({"success": true, "data": full})), "{}", t.on);
+        let list = t.get("/api/classes", Some(&token)).await;
+        assert_eq!(list.body["data"][0], full);
+        assert_eq!(list.body["data"][1]["homeroom_teacher"], json!(null));
+
+        let students = t.get(&format!("/api/classes/{room}/students"), Some(&token)).await;
+        assert_eq!(students.body["data"]["class"], bare);
+        let list = &students.body["data"]["students"];
+        let mut andi = person(first, "1001", 1);
+        let membership = list[0]["student_classes"][0].clone();
+        andi["student_classes"] = json!([{
+            "id": membership["id"], "student_id": first, "class_id": room, "academic_year": 2025, "created_at": at,
+        }]);
+        assert_eq!(list[0], andi, "by name");
+        assert_eq!(list[1]["id"], json!(second));
+        let before = t.get(&format!("/api/classes/{room}/students?academic_year=2024"), Some(&token)).await;
+        assert_eq!(before.body["data"]["students"], json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_schools_class_is_not_there_and_not_everybody_looks() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let other = super::super::fixtures::school(&t, "B", "5101").await;
+        let theirs = class(&t, &other, "VII A", None).await;
+        let unknown = json!({"success": false, "message": "Kelas tidak ditemukan"});
+        for path in [format!("/api/classes/{theirs}"), format!("/api/classes/{theirs}/students"), "/api/classes/0".into()] {
+            assert_eq!(t.get(&path, Some(&school.admin)).await.parts(), (404, &unknown), "{path}");
+        }
+        assert_eq!(t.get("/api/classes", Some(&school.admin)).await.body["data"], json!([]));
+        let denied = json!({"success": false, "message": "Anda tidak memiliki izin untuk melihat data kelas"});
+        for (number, role, status) in [
+            ("1001", seed::STUDENT, 403),
+            ("2001", seed::TEACHER, 200),
+            ("3001", seed::STAFF, 403),
+            ("4001", seed::PRINCIPAL, 200),
+        ] {
+            let (_, token) = t.signed_in(school.id, number, role).await;
+            let answer = t.get("/api/classes", Some(&token)).await;
+            assert_eq!(answer.status, status, "{number}");
+            if status == 403 {
+                assert_eq!(answer.body, denied);
+            }
+        }
+        assert_eq!(t.get("/api/classes", None).await.status, 401);
+    })
+    .await;
+}

@@ -1,0 +1,118 @@
+//! Schools for the tests of this module.
+
+use std::future::Future;
+
+use hadir_shared::{
+    ids::{ClassId, InstitutionId, UserId},
+    qr::{Step, token},
+    time::Millis,
+};
+use serde_json::{Value, json};
+
+use super::{roster, settings};
+use crate::{identity::seed, testing::TestApp};
+
+/// The point of every school here, and a place some eleven kilometres north of it.
+pub const HERE: (f64, f64) = (-6.2, 106.8166);
+pub const FAR: (f64, f64) = (-6.1, 106.8166);
+
+/// A school with keys, a fence of 100 metres and an administrator.
+pub struct School {
+    pub id: InstitutionId,
+    pub admin: String,
+}
+
+/// [`TestApp::both`], with a data folder of its own.
+pub async fn both<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) {
+    let folder = tempfile::tempdir().unwrap();
+    TestApp::both(|t| test(t.configured(|config| config.data_dir = folder.path().into()))).await;
+}
+
+pub async fn school(t: &TestApp, code: &str, admin: &str) -> School {
+    let id = t.institution(code).await;
+    let mut tx = t.app.db.write().await.unwrap();
+    roster::ensure_keys(&mut tx, &t.app, id).await.unwrap();
+    let place = [("school_latitude", HERE.0), ("school_longitude", HERE.1)];
+    let texts = place.map(|(key, degrees)| (key.to_owned(), degrees.to_string())).into();
+    settings::put_texts(&mut tx, &t.app, id, &texts).await.unwrap();
+    tx.commit().await.unwrap();
+    let (_, admin) = t.signed_in(id, admin, seed::ADMIN).await;
+    School { id, admin }
+}
+
+pub async fn choose(t: &TestApp, school: &School, key: &str, value: &str) {
+    let changed = t.put(&format!("/api/settings/{key}"), Some(&school.admin), json!({ "value": value })).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+}
+
+pub async fn class(t: &TestApp, school: &School, name: &str, teacher: Option<UserId>) -> ClassId {
+    let mut tx = t.app.db.write().await.unwrap();
+    let (id,): (i64,) = tx
+        .query(
+            "INSERT INTO classes (institution_id, name, homeroom_teacher_id, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $4) RETURNING id",
+        )
+        .bind(school.id.0)
+        .bind(name)
+        .bind(teacher.map(|id| id.0))
+        .bind(t.app.now().0)
+        .one()
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    ClassId(id)
+}
+
+/// Puts a student into a class for the academic year that begins in 2025, the year of [`crate::testing::START`].
+pub async fn join(t: &TestApp, school: &School, class: ClassId, student: UserId) {
+    let mut tx = t.app.db.write().await.unwrap();
+    tx.query(
+        "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, created_at)
+         VALUES ($1, $2, $3, 2025, $4)",
+    )
+    .bind(school.id.0)
+    .bind(class.0)
+    .bind(student.0)
+    .bind(t.app.now().0)
+    .run()
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// A new student who is in a class.
+pub async fn student(t: &TestApp, school: &School, class: ClassId, number: &str) -> UserId {
+    let id = t.user(school.id, number, seed::STUDENT).await;
+    join(t, school, class, id).await;
+    id
+}
+
+/// The token the kiosk shows at a moment, by the usual interval.
+pub async fn shown(t: &TestApp, school: &School, at: Millis) -> String {
+    let mut tx = t.app.db.read().await.unwrap();
+    let interval = settings::load(&mut tx, school.id).await.unwrap().qr_interval;
+    let key = roster::qr_key(&mut tx, &t.app, school.id).await.unwrap();
+    token(&key, school.id, Step::at(at, interval)).token
+}
+
+/// What a phone sends from a place.
+pub fn punch(token: &str, (latitude, longitude): (f64, f64)) -> Value {
+    json!({ "qr_token": token, "latitude": latitude, "longitude": longitude, "accuracy": 5 })
+}
+
+/// Rows of a table that belong to a school.
+pub async fn count(t: &TestApp, sql: &'static str, school: &School) -> i64 {
+    let mut tx = t.app.db.read().await.unwrap();
+    let (count,) = tx.query(sql).bind(school.id.0).one().await.unwrap();
+    count
+}
+
+/// A picture as a phone sends one: a data URL of a PNG, so many pixels across.
+pub fn picture(across: u32) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_fn(across, across, |x, y| image::Rgb([(x % 256) as u8, (y % 256) as u8, 90]))
+        .write_to(&mut png, image::ImageFormat::Png)
+        .unwrap();
+    format!("data:image/png;base64,{}", STANDARD.encode(png.into_inner()))
+}
