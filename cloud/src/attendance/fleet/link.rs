@@ -163,7 +163,7 @@ impl Link {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_finds_no_place_is_sent_away_at_once_or_after_a_while() {
         let lane = Arc::new(Lane::new(1));
         let working = lane.enter().await.unwrap();
