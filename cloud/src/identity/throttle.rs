@@ -37,7 +37,7 @@ pub(super) async fn count(
     address: IpAddr,
     now: Millis,
 ) -> Result<Option<Counted>, Fail> {
-    let place = format!("address:{address}");
+    let place = format!("address:{}", network(address));
     if let Some(until) = store::blocked_until(tx, &place, now).await? {
         return Err(too_many(until, now));
     }
@@ -73,6 +73,14 @@ impl Counted {
     }
 }
 
+/// Whose budget an address draws on: its own, or that of the /64 that one IPv6 customer has for himself.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(six) => IpAddr::V6((six.to_bits() >> 64 << 64).into()),
+    }
+}
+
 const fn wait(failures: i64) -> i64 {
     let doublings = failures - FREE_FAILURES;
     if doublings >= 5 { LONGEST_WAIT_MS } else { FIRST_WAIT_MS << doublings }
@@ -86,6 +94,14 @@ fn too_many(until: Millis, now: Millis) -> Fail {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_ipv6_customer_is_one_address() {
+        let budget = |address: &str| network(address.parse().unwrap()).to_string();
+        assert_eq!(budget("203.0.113.7"), "203.0.113.7");
+        assert_eq!(budget("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_ne!(budget("2001:db8:1:2::1"), budget("2001:db8:1:3::1"));
+    }
 
     #[test]
     fn waits_double_to_a_quarter_of_an_hour() {
