@@ -227,3 +227,15 @@ async fn a_spoofed_forwarded_address_gives_no_new_budget() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_wrong_method_or_address_is_answered_in_words() {
+    TestApp::both(async |t| {
+        let answer = t.delete("/api/user", None).await;
+        let body = json!({"success": false, "message": "Metode tidak didukung untuk alamat ini"});
+        assert_eq!(answer.parts(), (405, &body), "{}", t.on);
+        let body = json!({"success": false, "message": "Alamat tidak ditemukan"});
+        assert_eq!(t.delete("/api/users_", None).await.parts(), (404, &body), "{}", t.on);
+    })
+    .await;
+}
