@@ -8,10 +8,10 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use hadir_shared::{ids::InstitutionId, time::Zone};
 
-use super::{Exit, open, store};
+use super::{Exit, open};
 use crate::{
     app::App,
-    attendance::SERVICE,
+    attendance::{SERVICE, roster, settings},
     config::Config,
     db::Tx,
     fail::{Fail, Flaw},
@@ -64,6 +64,7 @@ pub(super) async fn run(config: Config, Command::Create(args): Command) -> Resul
     let taken = Fail::conflict(format!("somebody has the number {} already", args.number));
     let id = user::create(&mut tx, &app, Actor::System, &new, taken).await?;
     user::set_role(&mut tx, &app, Actor::System, id, seed::ADMIN).await?;
+    roster::touch_person(&mut tx, &app, institution, id).await?;
     tx.commit().await?;
     println!("{id}");
     eprintln!("{} is administrator of {}", args.name, args.institution);
@@ -82,14 +83,18 @@ async fn institution(tx: &mut Tx, app: &App, args: &Create) -> Result<Institutio
         )));
     };
     let id = user::create_institution(tx, app, Actor::System, code, name, &["SSO", SERVICE]).await?;
-    store::choose(tx, id, "school_name", name, app.now()).await?;
-    store::choose(tx, id, "timezone", args.zone.name(), app.now()).await?;
+    let chosen = [("school_name", name.as_str()), ("timezone", args.zone.name())];
+    let chosen = chosen.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    settings::put_texts(tx, app, id, &chosen).await?;
+    roster::ensure_keys(tx, app, id).await?;
     Ok(id)
 }
 
 fn read_password(file: Option<&Path>) -> Result<String, Exit> {
     let text = match file {
-        Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display())),
+        Some(file) => {
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+        }
         None => std::io::read_to_string(std::io::stdin().take(1024)).context("cannot read the password"),
     };
     Ok(text.map_err(Exit::Data)?.lines().next().unwrap_or_default().to_owned())

@@ -7,11 +7,11 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Config};
 
 mod admin;
+mod demo;
 mod doctor;
 mod edge;
 mod open;
 mod serve;
-mod store;
 
 /// The cloud of Hadir: attendance that keeps working when the internet does not.
 #[derive(Debug, Parser)]
@@ -30,6 +30,8 @@ enum Command {
     Serve(serve::Args),
     /// Bring the database's schema up to date, and say what was done.
     Migrate,
+    /// Load two schools with everything in them into an empty database, to try things on.
+    Demo,
     /// Administrators of schools.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -121,6 +123,7 @@ async fn run(cli: Cli) -> Result<(), Exit> {
     match cli.command {
         Command::Serve(args) => serve::run(config, args).await,
         Command::Migrate => open::migrate(&config).await,
+        Command::Demo => demo::run(config).await,
         Command::Admin(command) => admin::run(config, command).await,
         Command::Edge(command) => edge::run(config, command).await,
         Command::Doctor => doctor::run(&config).await,
