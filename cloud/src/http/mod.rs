@@ -46,11 +46,17 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// Words every failure under `router` with `render`, unknown routes and wrong methods included.
 pub fn speak(router: Router<App>, render: fn(&Fail) -> Response) -> Router<App> {
+    speak_beside(router, Router::new(), render)
+}
+
+/// As [`speak`]. The bodies of `raw` come as they travelled, compressed or not, because they are signed so.
+pub fn speak_beside(router: Router<App>, raw: Router<App>, render: fn(&Fail) -> Response) -> Router<App> {
     router
         .fallback(async || Fail::NoRoute)
         .method_not_allowed_fallback(async || Fail::WrongMethod)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(RequestDecompressionLayer::new())
+        .merge(raw.method_not_allowed_fallback(async || Fail::WrongMethod))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(|request, next| within(TIME_LIMIT, request, next)))
         .layer(map_response(move |response| async move { word(response, render) }))

@@ -71,19 +71,21 @@ pub enum Load {
 struct Lane {
     admitted: Arc<Semaphore>,
     working: Arc<Semaphore>,
+    patience: Duration,
 }
 
 impl Lane {
-    fn new(width: usize) -> Self {
+    fn new(width: usize, patience: Duration) -> Self {
         Self {
             admitted: Arc::new(Semaphore::new(width * (1 + QUEUE))),
             working: Arc::new(Semaphore::new(width)),
+            patience,
         }
     }
 
     async fn enter(&self) -> Option<Place> {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().ok()?;
-        let working = timeout(PATIENCE, Arc::clone(&self.working).acquire_owned()).await.ok()?.ok()?;
+        let working = timeout(self.patience, Arc::clone(&self.working).acquire_owned()).await.ok()?.ok()?;
         Some(Place { _admitted: admitted, _working: working })
     }
 }
@@ -96,7 +98,7 @@ impl Link {
         let store = store::store_id(&mut tx, ids.random_uuid(), now).await?;
         tx.commit().await?;
         let cores = available_parallelism().map_or(1, usize::from);
-        let (ingest, light) = (Lane::new(2 * cores), Lane::new(2 * cores));
+        let (ingest, light) = (Lane::new(2 * cores, PATIENCE), Lane::new(2 * cores, PATIENCE));
         let enrolments = RateLimiter::hashmap(Quota::per_minute(ENROLMENTS));
         Ok(Self(Arc::new(Inner { key, store, devices: Mutex::default(), ingest, light, enrolments })))
     }
@@ -165,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_finds_no_place_is_sent_away_at_once_or_after_a_while() {
-        let lane = Arc::new(Lane::new(1));
+        let lane = Arc::new(Lane::new(1, Duration::from_millis(300)));
         let working = lane.enter().await.unwrap();
         let waiting: Vec<_> = (0..QUEUE)
             .map(|_| {

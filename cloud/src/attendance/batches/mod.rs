@@ -1,0 +1,184 @@
+//! Batches of records from boxes.
+//!
+//! What always holds:
+//! - a record is held exactly once, whatever is sent how often: the box's head row is locked, what is held is skipped, what is
+//!   missing is asked for, and another history of the same log is refused, never merged;
+//! - every record whose envelope is sound is kept, byte for byte, and the head moves past it, whatever is decided about it: no
+//!   record stops the queue;
+//! - the receipt is written after the commit, signed, and names the hash of the last record held;
+//! - a client that hangs up cancels nothing: the transaction runs in a task of its own;
+//! - work is turned away before it is begun, not in the middle.
+//!
+//! | route | what |
+//! |---|---|
+//! | `POST /offline-sync/batches` | up to 500 records, or none: a heartbeat |
+//! | `POST /offline-sync/quarantine` | one record that is not to be looked into |
+
+use std::time::Instant;
+
+use anyhow::anyhow;
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRequestParts, State},
+    http::{header, request::Parts},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use hadir_shared::{
+    chain::Hash,
+    sign::PublicKey,
+    wire::batch::{Batch, MAX_WIRE_BYTES, RECEIPT_CONTENT_TYPE, Receipt, Unsound},
+};
+use sqlx::FromRow;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use super::fleet::{
+    Load, Refused,
+    device::{Device, Signed},
+    link::Place,
+};
+use crate::{
+    app::App,
+    db::Tx,
+    fail::{Fail, NoSession},
+    http::Arrived,
+};
+
+mod ingest;
+mod plan;
+mod store;
+#[cfg(test)]
+mod tests;
+mod unpack;
+
+/// A body up to here is taken for a heartbeat, in bytes, until it is read.
+const LIGHT_BYTES: u64 = 2 * 1024;
+
+/// Their bodies are signed as they travel: nothing may unpack them on the way here.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/offline-sync/batches", post(take))
+        .route("/offline-sync/quarantine", post(take_alone))
+        .layer(DefaultBodyLimit::max(MAX_WIRE_BYTES))
+}
+
+async fn take(
+    State(app): State<App>,
+    arrived: Arrived,
+    admitted: Admitted,
+    signed: Signed,
+) -> Result<Response, Refused> {
+    receive(app, arrived, admitted, signed, false).await
+}
+
+async fn take_alone(
+    State(app): State<App>,
+    arrived: Arrived,
+    admitted: Admitted,
+    signed: Signed,
+) -> Result<Response, Refused> {
+    receive(app, arrived, admitted, signed, true).await
+}
+
+async fn receive(
+    app: App,
+    Arrived(t2): Arrived,
+    admitted: Admitted,
+    signed: Signed,
+    is_opaque: bool,
+) -> Result<Response, Refused> {
+    let started = Instant::now();
+    let batch = unpack::batch(&signed.headers, &signed.body).await?;
+    if batch.device != signed.device.id || batch.institution != signed.device.institution {
+        return Err(Fail::denied("Data ini bukan milik perangkat pengirim").into());
+    }
+    let (hashes, signed_by) = prove(&batch, &signed.device, is_opaque)?;
+    let place = admitted.enter_for(&app, &batch).await?;
+    let proven = ingest::Proven { batch, hashes, signed_by, is_opaque, t2 };
+    let work = async move {
+        let receipt = ingest::ingest(&app, &proven).await;
+        drop(place);
+        receipt
+    };
+    let receipt = tokio::spawn(work.in_current_span()).await.map_err(|e| anyhow!("a batch was not finished: {e}"))??;
+    metrics::histogram!("sync_batch_duration_seconds").record(started.elapsed().as_secs_f64());
+    answer(&receipt)
+}
+
+/// Bare, and of a type of its own: a captive portal's 200 is no receipt.
+fn answer(receipt: &Receipt) -> Result<Response, Refused> {
+    let body = serde_json::to_vec(receipt).map_err(anyhow::Error::from)?;
+    Ok(([(header::CONTENT_TYPE, RECEIPT_CONTENT_TYPE)], body).into_response())
+}
+
+/// The hash of every event, and the key that signed: the box's, or the one before it.
+fn prove(batch: &Batch, device: &Device, is_opaque: bool) -> Result<(Vec<Hash>, PublicKey), Fail> {
+    let mut unsound = Unsound::Signature;
+    for key in device.keys() {
+        match if is_opaque { batch.check_alone(key) } else { batch.check(key) } {
+            Ok(hashes) => return Ok((hashes, *key)),
+            Err(why) => unsound = why,
+        }
+        if unsound != Unsound::Signature {
+            break;
+        }
+    }
+    Err(match unsound {
+        Unsound::TooLarge => Fail::TooLarge,
+        Unsound::Signature => Fail::Unauthenticated(NoSession::Invalid),
+        Unsound::Numbering | Unsound::Chain => Fail::bad_request("Rantai data tidak utuh"),
+    })
+}
+
+/// A place among those who are worked for, taken before the body is read.
+struct Admitted {
+    load: Load,
+    place: Place,
+}
+
+impl FromRequestParts<App> for Admitted {
+    type Rejection = Fail;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fail> {
+        let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let load = if length.is_some_and(|length: u64| length <= LIGHT_BYTES) { Load::Light } else { Load::Ingest };
+        Ok(Self { load, place: app.sync.enter(app, load).await? })
+    }
+}
+
+impl Admitted {
+    /// What looked like a heartbeat and has records in it queues with the others after all.
+    async fn enter_for(self, app: &App, batch: &Batch) -> Result<Place, Fail> {
+        if self.load == Load::Ingest || batch.events.is_empty() {
+            return Ok(self.place);
+        }
+        drop(self.place);
+        app.sync.enter(app, Load::Ingest).await
+    }
+}
+
+/// How far a log is held: a line of a backup's manifest.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Held {
+    pub institution_id: i64,
+    pub device_id: Uuid,
+    pub log_id: Uuid,
+    pub high_seq: i64,
+    pub high_hash: String,
+}
+
+/// What a backup made of this transaction's state holds.
+pub async fn held(tx: &mut Tx) -> Result<Vec<Held>, Fail> {
+    Ok(store::heads(tx).await?)
+}
+
+/// Call when a backup was made, read back and found whole: from now on boxes may prune what it holds. Answers how many logs
+/// this moved.
+pub async fn backed_up(tx: &mut Tx, backup: &[Held]) -> Result<u64, Fail> {
+    let mut moved = 0;
+    for held in backup {
+        moved += store::raise_backed_up(tx, held).await?;
+    }
+    Ok(moved)
+}
