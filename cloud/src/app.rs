@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use hadir_shared::time::{Clock, Millis};
 
-use crate::{attendance::fleet::Link, clock::Ids, config::Config, db::Db, identity::Identity, jobs::Bell, seal::Seal};
+use crate::{
+    attendance::fleet::Link, clock::Ids, config::Config, db::Db, identity::Identity, jobs::Bell, seal::Seal,
+};
 
 /// Cheap to clone; nothing in it belongs to one request. Whatever must outlive the process is in the database.
 #[derive(Clone)]
