@@ -145,15 +145,16 @@ impl Writer {
             return;
         }
         let outcome = self.commit(group);
-        for work in group.drain(..) {
-            work.answer(outcome);
-        }
+        // Before the answers: whoever is told of a record finds it counted.
         if outcome.is_ok() {
             self.published.send_if_modified(|published| {
                 let moved = *published != self.position;
                 *published = self.position;
                 moved
             });
+        }
+        for work in group.drain(..) {
+            work.answer(outcome);
         }
     }
 
@@ -260,13 +261,13 @@ fn run_group(conn: &Connection, known: Position, group: &mut [Box<dyn Work>]) ->
         });
         match ran {
             Ran::Keep => {}
+            Ran::Broken(why) => return Err(why),
             // SQLite rolls the whole transaction back by itself on some failures.
-            _ if conn.is_autocommit() => return Err(NotSaved::Io),
+            Ran::Undo if conn.is_autocommit() => return Err(NotSaved::Io),
             Ran::Undo => {
                 conn.prepare_cached("ROLLBACK TO work")?.execute([])?;
                 tx.position = before;
             }
-            Ran::Broken(why) => return Err(why),
         }
         conn.prepare_cached("RELEASE work")?.execute([])?;
     }
