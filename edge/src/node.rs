@@ -325,7 +325,7 @@ impl Node {
         Ok(())
     }
 
-    fn show(&self, view: View) {
+    pub(crate) fn show(&self, view: View) {
         *self.inner.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
     }
 

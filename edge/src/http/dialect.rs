@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hadir_shared::{
-    rules::status::Direction,
+    rules::{fence::Verdict, status::Direction},
     time::Millis,
     wire::roster::{Person, Role},
 };
@@ -154,7 +154,7 @@ impl Attendance {
             late_minutes: row.decision.late_minutes,
             early_minutes: row.decision.early_minutes,
             gate: row.gate.clone(),
-            geofence: row.fence.map(|v| v.as_str()),
+            geofence: row.fence.map(Verdict::as_str),
             time_grade: row.grade.as_str(),
             event_id: row.event.to_string(),
         }
@@ -163,11 +163,12 @@ impl Attendance {
 
 /// Whole metres as a whole number, as the contract shows them.
 fn metres(accuracy: f64) -> Option<serde_json::Number> {
-    #[expect(clippy::cast_possible_truncation, reason = "checked by the comparison")]
+    if accuracy.fract() != 0.0 {
+        return serde_json::Number::from_f64(accuracy);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "whole; past 2^63 metres it is no accuracy")]
     let whole = accuracy as i64;
-    #[expect(clippy::cast_precision_loss, reason = "an accuracy past 2^53 metres is no accuracy")]
-    let is_whole = whole as f64 == accuracy;
-    if is_whole { Some(whole.into()) } else { serde_json::Number::from_f64(accuracy) }
+    Some(whole.into())
 }
 
 /// A person, as login and profile show one. The roster has no mail address, telephone or portrait: those stay in the cloud.
@@ -203,7 +204,6 @@ impl From<&Person> for User {
 }
 
 /// `#[serde(serialize_with = "dialect::instant")]`: `2025-08-21T08:54:57.000000Z`.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 pub fn instant<S: Serializer>(at: &Millis, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&at.to_rfc3339_micros())
 }
@@ -228,8 +228,10 @@ pub fn word(response: Response) -> Response {
         }
         None => return response,
     };
-    if let Fail::Internal(e) = &fail {
-        tracing::error!("{e:#}");
+    match &fail {
+        Fail::Internal(e) => tracing::error!("{e:#}"),
+        Fail::Refused(refused) if matches!(**refused, Refused::NotSaved(_)) => tracing::error!("{refused}"),
+        _ => {}
     }
     let mut worded = failure(&fail);
     let headers = worded.headers_mut();

@@ -56,9 +56,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fail> {
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let path = e.path().to_string();
         match e.inner().classify() {
-            Category::Data => {
-                Fail::invalid(if path == "." { String::new() } else { path }, Flaw::Unreadable)
-            }
+            Category::Data => Fail::invalid(if path == "." { String::new() } else { path }, Flaw::Unreadable),
             _ => Fail::Malformed(e.inner().to_string()),
         }
     })?;

@@ -91,11 +91,8 @@ pub fn router(node: Node) -> Router {
         .merge(qrcode::routes())
         .merge(kiosk::routes())
         .merge(status::routes());
-    let all = Router::new()
-        .nest("/api", api)
-        .merge(photos::routes())
-        .merge(status::probes())
-        .merge(ui::routes());
+    let all =
+        Router::new().nest("/api", api).merge(photos::routes()).merge(status::probes()).merge(ui::routes());
     observe::outer(speak(all), &web).with_state(web)
 }
 
@@ -111,6 +108,7 @@ fn speak(router: Router<Web>) -> Router<Web> {
         .layer(map_response(async |response| dialect::word(response)))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let said = panic.downcast_ref::<String>().map(String::as_str);
     let said = said.or_else(|| panic.downcast_ref::<&str>().copied());

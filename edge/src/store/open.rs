@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,6 +20,7 @@ const APPLICATION_ID: i32 = 0x4841_4452;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/edge/0001_log.sql"),
     include_str!("../../../migrations/edge/0002_roster.sql"),
+    include_str!("../../../migrations/edge/0003_web.sql"),
 ];
 /// What every connection that writes must have, and what it then reads back as.
 const PRAGMAS: &[(&str, &str, i64)] = &[
@@ -178,7 +180,8 @@ fn make_folder(folder: &Path) -> Result<(), OpenError> {
     }
     let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_folder(parent)?;
-    fs::create_dir(folder).map_err(|error| OpenError::Io { path: folder.into(), error })?;
+    // Names and verifiers lie in it: nobody else's business.
+    fs::DirBuilder::new().mode(0o700).create(folder).map_err(|error| OpenError::Io { path: folder.into(), error })?;
     sync(folder)?;
     sync(parent)
 }

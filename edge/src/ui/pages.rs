@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hadir_shared::{
-    rules::status::{Direction, expected_direction},
+    rules::status::{Direction, direction_by_hours},
     time::{Grade, Millis, Zone},
 };
 
@@ -94,7 +94,7 @@ pub async fn check_in(
         return Err(Fail::NoRoute);
     }
     let arrival = web.arrivals.issue(web.node.ids(), &token, at);
-    let direction = expected_direction(web.node.roster().schedule(), web.node.trusted_now().time);
+    let direction = direction_by_hours(web.node.roster().schedule(), web.node.trusted_now().time);
     page(&CheckIn { school: school(&web), token, arrival, direction })
 }
 
@@ -172,10 +172,13 @@ impl Status {
         match self.s.clock_grade {
             Grade::Anchored => ("Tepat (dari cloud)", "Exact (from the cloud)", "good"),
             Grade::Estimated => ("Perkiraan (jam kotak)", "Estimated (the box's clock)", "calm"),
-            Grade::Suspect => ("Diragukan: jam kotak diubah atau salah", "Suspect: clock set or wrong", "warn"),
+            Grade::Suspect => {
+                ("Diragukan: jam kotak diubah atau salah", "Suspect: clock set or wrong", "warn")
+            }
         }
     }
 
+    #[expect(clippy::unused_self, reason = "the template calls it as the others")]
     fn verdict(&self, verdict: &str) -> (&'static str, &'static str, &'static str) {
         match verdict {
             "conflict" => ("Bentrok", "Conflict", "warn"),

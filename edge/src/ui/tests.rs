@@ -1,0 +1,48 @@
+use crate::http::testing::Served;
+
+#[tokio::test]
+async fn pages_are_html_with_nothing_inline_and_everything_they_name_is_here() {
+    let school = Served::at("06:41:00").await;
+    let token = school.qr();
+    for path in ["/", "/gate", "/kiosk", "/status", &format!("/c/{token}")] {
+        let page = school.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+        let policy = page.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+        let html = page.text();
+        assert!(
+            !html.contains("style=") && !html.contains("onclick=") && !html.contains("<script>"),
+            "{path}"
+        );
+        assert!(!html.contains("//") || !html.contains("src=\"http"), "{path} loads from elsewhere");
+        for asset in html.split("\"/assets/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            let file = school.get(&format!("/assets/{asset}")).await;
+            assert_eq!(file.status, 200, "{asset}");
+            for import in file.text().split("from \"./").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+                assert_eq!(school.get(&format!("/assets/{import}")).await.status, 200, "{import} of {asset}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_asset_is_asked_for_again_and_sent_once() {
+    let school = Served::at("06:41:00").await;
+    let first = school.get("/assets/gate.js").await;
+    assert_eq!(first.headers["content-type"], "text/javascript; charset=utf-8");
+    let tag = first.headers["etag"].to_str().unwrap();
+    let again = school.get("/assets/gate.js").header(axum::http::header::IF_NONE_MATCH, tag).await;
+    assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));
+    for strange in ["/assets/nothing.js", "/assets/..%2F..%2FCargo.toml"] {
+        school.get(strange).await.refused(404, "Alamat tidak ditemukan");
+    }
+}
+
+#[tokio::test]
+async fn what_came_in_the_address_does_not_get_into_the_page() {
+    let school = Served::at("06:41:00").await;
+    for token in ["%3Cscript%3E", "a%22onload=", &"a".repeat(65)] {
+        school.get(&format!("/c/{token}")).await.refused(404, "Alamat tidak ditemukan");
+    }
+}

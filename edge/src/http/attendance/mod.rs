@@ -95,8 +95,7 @@ pub async fn pass(web: &Web, at: Arrival, user: UserId, direction: Direction, pa
     let received = passage.arrival.and_then(|t| web.arrivals.find(&t, &token, at.0)).unwrap_or(at.0);
     let photo = Photo::read(web, passage.photo).await?;
     let gate = web.node.config().gate_name.clone();
-    let scanned =
-        web.node.pass(PassRequest { user, direction, token, received, position, gate }).await?;
+    let scanned = web.node.pass(PassRequest { user, direction, token, received, position, gate }).await?;
     let path = match photo {
         Some(photo) => photo.keep(web, &scanned.row).await,
         None => None,

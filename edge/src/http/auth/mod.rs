@@ -96,12 +96,11 @@ impl Login {
         let missing = |field: &str| Problem { field: field.into(), flaw: Flaw::Missing };
         match (number, password) {
             (Some(number), Some(password)) => Ok((number, password)),
-            (number, password) => Err(Fail::Invalid(
-                [(number.is_none(), "nisn_nip_nik"), (password.is_none(), "password")]
-                    .into_iter()
-                    .filter_map(|(is_missing, field)| is_missing.then(|| missing(field)))
-                    .collect(),
-            )),
+            (number, password) => {
+                let number = number.is_none().then(|| missing("nisn_nip_nik"));
+                let password = password.is_none().then(|| missing("password"));
+                Err(Fail::Invalid(number.into_iter().chain(password).collect()))
+            }
         }
     }
 }

@@ -67,7 +67,8 @@ fn compare(password: &str, stored: Option<&str>) -> anyhow::Result<bool> {
             .map_err(|e| anyhow!("cannot hash: {e}"))?;
         return Ok(false);
     };
-    let hash = PasswordHash::new(stored).map_err(|e| anyhow!("a verifier of the roster cannot be read: {e}"))?;
+    let hash =
+        PasswordHash::new(stored).map_err(|e| anyhow!("a verifier of the roster cannot be read: {e}"))?;
     let asked = Params::try_from(&hash).map_err(|e| anyhow!("a verifier of the roster is odd: {e}"))?;
     anyhow::ensure!(
         asked.m_cost() <= MOST_MEMORY_KIB && asked.t_cost() <= MOST_PASSES && asked.p_cost() <= MOST_LANES,
@@ -86,7 +87,8 @@ mod tests {
         let stored = argon2.hash_password_with_salt(b"Rahasia123!", &[1; 16]).unwrap().to_string();
         let verifier = Verifier::new();
         let ask = |password: &str, stored: Option<&str>| {
-            let (verifier, password, stored) = (verifier.clone(), password.to_owned(), stored.map(str::to_owned));
+            let (verifier, password, stored) =
+                (verifier.clone(), password.to_owned(), stored.map(str::to_owned));
             async move { verifier.verify(password, stored).await }
         };
         assert!(ask("Rahasia123!", Some(&stored)).await.unwrap());

@@ -85,8 +85,8 @@ MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
         })
     }
 
-    fn signed(header: Header, claims: &Value) -> String {
-        encode(&header, claims, &EncodingKey::from_ed_pem(SECRET.as_bytes()).unwrap()).unwrap()
+    fn signed(header: &Header, claims: &Value) -> String {
+        encode(header, claims, &EncodingKey::from_ed_pem(SECRET.as_bytes()).unwrap()).unwrap()
     }
 
     fn header() -> Header {
@@ -95,26 +95,32 @@ MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 
     #[test]
     fn a_token_of_the_cloud_is_accepted_and_nothing_like_it() {
-        let good = signed(header(), &claims());
+        let good = signed(&header(), &claims());
         assert_eq!(verify(&good, &keys(), NOW), Ok(Uuid::from_u128(7)));
         assert_eq!(verify(&good, &keys(), NOW.plus_seconds(901)), Err(NoSession::Expired));
 
         for claim in ["iss", "aud", "sub", "exp"] {
             let mut without = claims();
             without.as_object_mut().unwrap().remove(claim);
-            assert_eq!(verify(&signed(header(), &without), &keys(), NOW), Err(NoSession::Invalid), "no {claim}");
+            assert_eq!(
+                verify(&signed(&header(), &without), &keys(), NOW),
+                Err(NoSession::Invalid),
+                "no {claim}"
+            );
         }
-        for (claim, value) in [("iss", json!("https://evil.example")), ("aud", json!("other")), ("sub", json!("7"))] {
+        for (claim, value) in
+            [("iss", json!("https://evil.example")), ("aud", json!("other")), ("sub", json!("7"))]
+        {
             let mut other = claims();
             other[claim] = value;
-            assert_eq!(verify(&signed(header(), &other), &keys(), NOW), Err(NoSession::Invalid), "{claim}");
+            assert_eq!(verify(&signed(&header(), &other), &keys(), NOW), Err(NoSession::Invalid), "{claim}");
         }
         let wrong = [
             Header { typ: Some("JWT".into()), ..header() },
             Header { kid: Some("k2".into()), ..header() },
             Header { kid: None, ..header() },
         ];
-        for header in wrong {
+        for header in &wrong {
             assert_eq!(verify(&signed(header, &claims()), &keys(), NOW), Err(NoSession::Invalid));
         }
         let mac = Header { alg: Algorithm::HS256, ..header() };

@@ -77,8 +77,7 @@ impl Photo {
 fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
     let picture = decode::picture(bytes).ok()?;
     let large = picture.width().max(picture.height()) > KEPT_SIDE;
-    let picture =
-        if large { picture.resize(KEPT_SIDE, KEPT_SIDE, FilterType::Triangle) } else { picture };
+    let picture = if large { picture.resize(KEPT_SIDE, KEPT_SIDE, FilterType::Triangle) } else { picture };
     let mut jpeg = Cursor::new(Vec::new());
     picture.into_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, QUALITY)).ok()?;
     Some(jpeg.into_inner())
@@ -101,7 +100,11 @@ fn path(key: &str) -> String {
     format!("/files/{key}")
 }
 
-async fn show(State(web): State<Web>, caller: Caller, Segment(key): Segment<String>) -> Result<Response, Fail> {
+async fn show(
+    State(web): State<Web>,
+    caller: Caller,
+    Segment(key): Segment<String>,
+) -> Result<Response, Fail> {
     let owner = store::owner(web.node.store(), key.clone()).await?.ok_or(Fail::NotFound(UNKNOWN))?;
     if !may_see(&caller, owner) {
         return Err(Fail::Denied("Anda tidak memiliki izin untuk melihat berkas ini"));

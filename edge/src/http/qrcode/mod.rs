@@ -76,8 +76,7 @@ async fn verify(
 
 fn direction(text: Option<&str>) -> Result<Direction, Fail> {
     let text = text.ok_or_else(|| Fail::invalid("type", Flaw::Missing))?;
-    Direction::parse(text)
-        .ok_or_else(|| Fail::invalid("type", Flaw::NotOneOf(&["checkin", "checkout"])))
+    Direction::parse(text).ok_or_else(|| Fail::invalid("type", Flaw::NotOneOf(&["checkin", "checkout"])))
 }
 
 /// What a kiosk needs to show the token; instants in milliseconds, beside the box's own time to count from.

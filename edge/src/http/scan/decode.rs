@@ -7,7 +7,7 @@ use std::io::Cursor;
 
 use axum::body::Bytes;
 use image::{
-    DynamicImage, GrayImage, ImageDecoder as _, ImageError, ImageReader, Limits,
+    DynamicImage, GrayImage, ImageDecoder as _, ImageError, ImageFormat, ImageReader, Limits,
     imageops::{self, FilterType},
 };
 
@@ -57,11 +57,20 @@ pub fn picture(bytes: &[u8]) -> Result<DynamicImage, NotAPicture> {
     limits.max_image_height = Some(LONGEST_SIDE);
     limits.max_alloc = Some(ALLOCATION);
     reader.limits(limits);
+    if reader.format() == Some(ImageFormat::Jpeg) && !ends(bytes) {
+        return Err(NotAPicture("a JPEG without its end".into()));
+    }
     let mut decoder = reader.into_decoder()?;
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
     Ok(picture)
+}
+
+/// Whether a JPEG has its end marker; the decoder would fill what is missing with grey. Some cameras pad after it.
+fn ends(jpeg: &[u8]) -> bool {
+    let tail = &jpeg[jpeg.len().saturating_sub(64)..];
+    tail.windows(2).any(|pair| pair == [0xFF, 0xD9])
 }
 
 /// The texts of the codes in a frame, each once. Blocks for some milliseconds.
@@ -168,13 +177,14 @@ fn search(grey: &GrayImage) -> Vec<String> {
 mod tests {
     use std::f32::consts::PI;
 
-    use image::{ImageFormat, Luma};
+    use image::Luma;
 
     use super::*;
 
     /// As long as a signed card.
     const TEXT: &str = "HC1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+    #[expect(clippy::cast_precision_loss, reason = "pixels of a small picture")]
     /// A 640 × 480 picture of a desk with a card of `side` pixels on it, turned by `degrees`.
     fn photographed(side: u32, degrees: f32) -> GrayImage {
         let code = qrcode::QrCode::with_error_correction_level(TEXT, qrcode::EcLevel::M).unwrap();
@@ -189,7 +199,9 @@ mod tests {
         GrayImage::from_fn(640, 480, |x, y| {
             let (dx, dy) = (x as f32 - 320.0, y as f32 - 240.0);
             let (u, v) = (dx * cos + dy * sin + half, -dx * sin + dy * cos + half);
-            imageops::interpolate_bilinear(&card, u, v).filter(|_| u >= 0.0 && v >= 0.0).unwrap_or(Luma([120]))
+            imageops::interpolate_bilinear(&card, u, v)
+                .filter(|_| u >= 0.0 && v >= 0.0)
+                .unwrap_or(Luma([120]))
         })
     }
 
@@ -237,9 +249,10 @@ mod tests {
     #[test]
     fn several_codes_in_one_frame_are_all_read() {
         let mut desk = GrayImage::from_pixel(640, 480, Luma([200]));
-        for (i, text) in ["ABC123XYZ", "DEF456"].iter().enumerate() {
-            let code = qrcode::QrCode::new(text).unwrap().render::<Luma<u8>>().module_dimensions(6, 6).build();
-            imageops::replace(&mut desk, &code, 40 + 300 * i as i64, 100);
+        for (x, text) in [(40, "ABC123XYZ"), (340, "DEF456")] {
+            let code =
+                qrcode::QrCode::new(text).unwrap().render::<Luma<u8>>().module_dimensions(6, 6).build();
+            imageops::replace(&mut desk, &code, x, 100);
         }
         let mut found = codes(png(&desk)).unwrap();
         found.sort();
@@ -264,6 +277,8 @@ mod tests {
             ("nothing", Bytes::new()),
             ("garbage", Bytes::from_static(b"GET / HTTP/1.1")),
             ("half a JPEG's header", whole.slice(..64)),
+            ("half a JPEG", whole.slice(..whole.len() / 2)),
+            ("a JPEG without its end", whole.slice(..whole.len() - 2)),
             ("a bomb", bomb.into()),
             ("a picture smaller than any code", {
                 let Frame::Encoded(small) = png(&GrayImage::new(8, 8)) else { panic!("encoded") };

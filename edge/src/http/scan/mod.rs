@@ -1,7 +1,7 @@
 //! The gate: camera frames and what a hand scanner reads, answered with what the page shows.
 //!
-//! What always holds: "hadir", "terlambat" and "pulang" mean that the record is on disk; what is not on disk is
-//! "belum_tersimpan", and then the status is 503 as well; a card held before the camera is recorded once, and looked up once.
+//! What always holds: `hadir`, `terlambat` and `pulang` mean that the record is on disk; what is not on disk is
+//! `belum_tersimpan`, and then the status is 503 as well; a card held before the camera is recorded once, and looked up once.
 
 pub mod decode;
 mod outcome;
@@ -17,7 +17,7 @@ use axum::{
     routing::{get, post},
 };
 use hadir_shared::{
-    rules::status::{Direction, expected_direction},
+    rules::status::{Direction, direction_by_hours},
     time::Millis,
     wire::roster::{Person, Role},
 };
@@ -83,9 +83,11 @@ async fn frame(
     let name = gate_name(&web, at.gate)?;
     let frame = match essence(&headers).as_deref() {
         Some("image/png" | "image/jpeg") => Frame::Encoded(bytes),
-        Some("application/octet-stream") => {
-            Frame::Grey { width: side(&headers, "x-width")?, height: side(&headers, "x-height")?, pixels: bytes }
-        }
+        Some("application/octet-stream") => Frame::Grey {
+            width: side(&headers, "x-width")?,
+            height: side(&headers, "x-height")?,
+            pixels: bytes,
+        },
         _ => return Err(Fail::WrongContentType),
     };
     let codes = web.decoding(|| decode::codes(frame)).await?;
@@ -158,7 +160,7 @@ fn gate_name(web: &Web, asked: Option<String>) -> Result<String, Fail> {
 
 /// What the gate's page shows around the result.
 #[derive(Serialize)]
-struct Gate {
+struct GateState {
     school: String,
     gate: String,
     now: Millis,
@@ -175,19 +177,19 @@ struct Gate {
     latest: Vec<Outcome>,
 }
 
-async fn state(State(web): State<Web>, _: AtGate) -> Result<Data<Gate>, Fail> {
+async fn state(State(web): State<Web>, _: AtGate) -> Result<Data<GateState>, Fail> {
     let roster = web.node.roster();
     let now = web.node.trusted_now();
     let zone = roster.schedule().zone;
     let status = web.node.sync_status();
-    Ok(Data(Gate {
+    Ok(Data(GateState {
         school: roster.institution.name.clone(),
         gate: web.node.config().gate_name.clone(),
         now: now.time,
         zone: zone.name(),
         zone_name: zone.abbreviation(now.time),
         time_grade: now.grade.as_str(),
-        direction: expected_direction(roster.schedule(), now.time),
+        direction: direction_by_hours(roster.schedule(), now.time),
         counts: web.node.counts(roster.day(now.time)).await?,
         pending: status.pending,
         oldest_pending: status.oldest_pending,

@@ -44,12 +44,12 @@ pub struct Outcome {
 impl Outcome {
     pub fn new(node: &Node, code: String, scanned: &Result<Scanned, Refused>) -> Self {
         match scanned {
-            Ok(scanned) => Self {
-                code,
-                pending: scanned.pending,
-                ..Self::recorded(node, &scanned.row, &scanned.person)
-            },
-            Err(refused) => Self { pending: node.sync_status().pending, ..Self::refused(node, code, refused) },
+            Ok(scanned) => {
+                Self { code, pending: scanned.pending, ..Self::recorded(node, &scanned.row, &scanned.person) }
+            }
+            Err(refused) => {
+                Self { pending: node.sync_status().pending, ..Self::refused(node, code, refused) }
+            }
         }
     }
 

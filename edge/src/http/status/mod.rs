@@ -42,7 +42,9 @@ async fn sync(State(web): State<Web>, _: Keeper) -> Done {
 async fn health(State(web): State<Web>) -> (StatusCode, &'static str) {
     match web.node.sync_status().store {
         StoreState::Working | StoreState::Degraded => (StatusCode::OK, "ok\n"),
-        StoreState::ReadOnlyFull | StoreState::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "not recording\n"),
+        StoreState::ReadOnlyFull | StoreState::Stopped => {
+            (StatusCode::SERVICE_UNAVAILABLE, "not recording\n")
+        }
     }
 }
 

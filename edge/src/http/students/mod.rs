@@ -8,11 +8,7 @@ use axum::{
     extract::{DefaultBodyLimit, State},
     routing::{get, post},
 };
-use hadir_shared::{
-    ids::ClassId,
-    rules::status::Direction,
-    time::SchoolDay,
-};
+use hadir_shared::{ids::ClassId, rules::status::Direction, time::SchoolDay};
 use serde::{Deserialize, Serialize};
 
 use super::{
