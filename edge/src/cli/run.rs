@@ -102,7 +102,9 @@ fn tell_systemd(state: &[NotifyState]) {
 
 /// For people on a terminal, for programs elsewhere. Never anything about a person.
 fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.log).context("the configuration is wrong: log")?;
+    // The scheduler tells of its own making; whoever wants to know can still ask for it.
+    let wanted = format!("tokio_cron_scheduler=warn,{}", config.log);
+    let filter = EnvFilter::try_new(wanted).context("the configuration is wrong: log")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let set = if std::io::stderr().is_terminal() { log.try_init() } else { log.json().try_init() };
     set.map_err(|error| anyhow::anyhow!("{error}"))
