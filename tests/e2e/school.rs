@@ -61,7 +61,7 @@ impl Cloud {
             plan = plan.with("DATABASE_URL", &database.url);
         }
         plan.run(&["migrate"]).await?;
-        plan.run(&["demo", "--class-size", &class_size.to_string()]).await?;
+        plan.run(&["demo", "--class-size", &class_size.to_string(), "--days", "0"]).await?;
         let mut cloud = Self { plan, folder, address, database, program: None };
         cloud.resume().await?;
         Ok(cloud)

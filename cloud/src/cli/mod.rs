@@ -31,7 +31,7 @@ enum Command {
     /// Bring the database's schema up to date, and say what was done.
     Migrate,
     /// Load two schools with everything in them into an empty database, to try things on.
-    Demo,
+    Demo(demo::Args),
     /// Administrators of schools.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -123,7 +123,7 @@ async fn run(cli: Cli) -> Result<(), Exit> {
     match cli.command {
         Command::Serve(args) => serve::run(config, args).await,
         Command::Migrate => open::migrate(&config).await,
-        Command::Demo => demo::run(config).await,
+        Command::Demo(args) => demo::run(config, args).await,
         Command::Admin(command) => admin::run(config, command).await,
         Command::Edge(command) => edge::run(config, command).await,
         Command::Doctor => doctor::run(&config).await,

@@ -1,7 +1,7 @@
 //! What happened in the demo school, worked out from numbers: no chance, no clock.
 
 use chrono::{Days, NaiveDate};
-use data_encoding::BASE32_NOPAD;
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use hadir_shared::{
     chain::Hash,
     demo::{Person, School},
@@ -19,9 +19,24 @@ use crate::{attendance::books::Candidate, clock::Ids};
 
 /// Days ago, title, text, whether it is published.
 pub const ANNOUNCEMENTS: &[(i64, &str, &str, bool)] = &[
-    (20, "Upacara hari Senin", "Seluruh siswa dan guru mengikuti upacara bendera pukul 07.00 di lapangan.", true),
-    (9, "Jadwal penilaian tengah semester", "Penilaian tengah semester dimulai pekan depan. Jadwal ada di wali kelas.", true),
-    (2, "Kartu absensi baru", "Kartu QR yang hilang diganti di tata usaha. Kartu lama langsung tidak berlaku.", true),
+    (
+        20,
+        "Upacara hari Senin",
+        "Seluruh siswa dan guru mengikuti upacara bendera pukul 07.00 di lapangan.",
+        true,
+    ),
+    (
+        9,
+        "Jadwal penilaian tengah semester",
+        "Penilaian tengah semester dimulai pekan depan. Jadwal ada di wali kelas.",
+        true,
+    ),
+    (
+        2,
+        "Kartu absensi baru",
+        "Kartu QR yang hilang diganti di tata usaha. Kartu lama langsung tidak berlaku.",
+        true,
+    ),
     (0, "Rapat komite", "Rancangan: rapat komite sekolah pada akhir bulan.", false),
 ];
 
@@ -51,7 +66,11 @@ pub fn holidays(today: SchoolDay) -> Vec<(SchoolDay, &'static str)> {
         (12, 25, "Hari Raya Natal"),
     ];
     let year = chrono::Datelike::year(&today.0);
-    let of = |year| FIXED.iter().filter_map(move |&(m, d, name)| Some((SchoolDay(NaiveDate::from_ymd_opt(year, m, d)?), name)));
+    let of = |year| {
+        FIXED
+            .iter()
+            .filter_map(move |&(m, d, name)| Some((SchoolDay(NaiveDate::from_ymd_opt(year, m, d)?), name)))
+    };
     (year - 1..=year + 1).flat_map(of).collect()
 }
 
@@ -65,19 +84,34 @@ pub fn leaves(school: &School, today: SchoolDay) -> Vec<Leave> {
     let mut leaves: Vec<Leave> = Vec::new();
     for (i, student) in school.students().step_by(9).enumerate() {
         let ago = 2 + (i as u64 * 5) % 25;
-        let (kind, reason) = if i % 2 == 0 { ("sakit", "Demam, surat dokter menyusul.") } else { ("izin", "Acara keluarga.") };
+        let (kind, reason) =
+            if i % 2 == 0 { ("sakit", "Demam, surat dokter menyusul.") } else { ("izin", "Acara keluarga.") };
         let (first, last) = (day(ago, false), day(ago - (i as u64 % 2), false));
         leaves.push(Leave { number: student.number.clone(), kind, reason, first, last, approved: true });
     }
     for student in school.students().skip(4).step_by(40) {
         let (first, last) = (day(1, true), day(2, true));
         let reason = "Mengikuti lomba tingkat provinsi.";
-        leaves.push(Leave { number: student.number.clone(), kind: "izin", reason, first, last, approved: false });
+        leaves.push(Leave {
+            number: student.number.clone(),
+            kind: "izin",
+            reason,
+            first,
+            last,
+            approved: false,
+        });
     }
     if let Some(teacher) = school.people.iter().find(|person| person.role == Role::Guru) {
         let (first, last) = (day(12, false), day(11, false));
         let reason = "Pelatihan kurikulum di dinas pendidikan.";
-        leaves.push(Leave { number: teacher.number.clone(), kind: "dinas_luar", reason, first, last, approved: true });
+        leaves.push(Leave {
+            number: teacher.number.clone(),
+            kind: "dinas_luar",
+            reason,
+            first,
+            last,
+            approved: true,
+        });
     }
     leaves
 }
@@ -110,6 +144,10 @@ pub fn day_of(
     let arrival = zone.instant(day, settings.schedule.checkin_end).plus_seconds(came * 60 + second);
     let departure = zone.instant(day, settings.schedule.checkout_start).plus_seconds(went * 60 + second);
     let position = near(settings, chance[5], chance[6]);
+    let token = match person.role {
+        Role::Siswa => "1".to_owned(),
+        _ => HEXLOWER.encode(&chance[..16]),
+    };
     let passage = |direction, at: Millis| Candidate {
         event: EventId(ids.uuid(at)),
         user,
@@ -120,7 +158,7 @@ pub fn day_of(
         position,
         fence: settings.fence.as_ref().zip(position).map(|(fence, position)| judge(fence, position)),
         photo_path: None,
-        token: "1".into(),
+        token: token.clone(),
         class,
         schedule: settings.schedule,
         device: None,

@@ -27,10 +27,23 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-/// How many days of attendance there are before today.
-const DAYS: u64 = 30;
 /// Candidates in one call of the books; more would bind too many values.
 const AT_ONCE: usize = 500;
+
+/// How much of a demo: the default is to look at, a larger one to measure with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Students in each class.
+    pub class_size: usize,
+    /// Days of attendance before today.
+    pub days: u64,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { class_size: demo::CLASS_SIZE, days: 30 }
+    }
+}
 
 /// What was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,23 +65,26 @@ struct Placed<'s> {
 
 impl Placed<'_> {
     fn person(&self, number: &str) -> Result<UserId, Fail> {
-        Ok(*self.people.get(number).ok_or_else(|| anyhow::anyhow!("the demo has nobody with the number {number}"))?)
+        Ok(*self
+            .people
+            .get(number)
+            .ok_or_else(|| anyhow::anyhow!("the demo has nobody with the number {number}"))?)
     }
 }
 
 /// Loads everything. [`Fail::Conflict`] when the database has users already; then, as after any failure, nothing was loaded.
-pub async fn load(app: &App) -> Result<Loaded, Fail> {
+pub async fn load(app: &App, size: Size) -> Result<Loaded, Fail> {
     let hash = app.identity.hasher().hash(&app.ids, demo::PASSWORD).await?;
     let mut tx = app.db.write().await?;
     if store::has_users(&mut tx).await? {
         return Err(Fail::conflict("the database has users already; the demo only loads into an empty one"));
     }
     let mut loaded = Loaded { schools: 0, people: 0, records: 0 };
-    for school in demo::schools() {
+    for school in demo::schools_of(size.class_size) {
         let placed = place(&mut tx, app, &school, &hash).await?;
         loaded.schools += 1;
         loaded.people += placed.people.len();
-        loaded.records += fill(&mut tx, app, &placed).await?;
+        loaded.records += fill(&mut tx, app, &placed, size.days).await?;
         roster::touch_everything(&mut tx, app, placed.id).await?;
     }
     super_admin(&mut tx, app, &hash).await?;
@@ -110,7 +126,7 @@ async fn place<'s>(tx: &mut Tx, app: &App, school: &'s School, hash: &str) -> Re
 }
 
 /// Who is in which class, the cards, the calendar, and what happened in the last month.
-async fn fill(tx: &mut Tx, app: &App, placed: &Placed<'_>) -> Result<usize, Fail> {
+async fn fill(tx: &mut Tx, app: &App, placed: &Placed<'_>, days: u64) -> Result<usize, Fail> {
     let now = app.now();
     let year = placed.today.academic_year();
     for person in placed.school.students() {
@@ -124,14 +140,21 @@ async fn fill(tx: &mut Tx, app: &App, placed: &Placed<'_>) -> Result<usize, Fail
         store::insert_holiday(tx, placed.id, day, name, now).await?;
     }
     announcements(tx, placed, now).await?;
-    let absent = leaves(tx, placed, now).await?;
-    records(tx, app, placed, &absent).await
+    let excused = leaves(tx, placed, now).await?;
+    records(tx, app, placed, &excused, days).await
 }
 
 /// A first card whose plain code is the same on every machine, and is not the student's number.
-async fn card(tx: &mut Tx, app: &App, school: InstitutionId, student: UserId, number: &str) -> Result<(), Fail> {
+async fn card(
+    tx: &mut Tx,
+    app: &App,
+    school: InstitutionId,
+    student: UserId,
+    number: &str,
+) -> Result<(), Fail> {
     let (epoch, key) = roster::card_key(tx, app, school).await?;
-    let signed = Card { institution: school, student, serial: 1, epoch }.sign(&key).map_err(anyhow::Error::from)?;
+    let signed =
+        Card { institution: school, student, serial: 1, epoch }.sign(&key).map_err(anyhow::Error::from)?;
     Ok(store::insert_card(tx, school, student, &history::plain_code(number), &signed, app.now()).await?)
 }
 
@@ -154,37 +177,40 @@ async fn leaves(
 ) -> Result<BTreeSet<(UserId, SchoolDay)>, Fail> {
     let first = |role| placed.school.people.iter().find(|person| person.role == role);
     let Some(head) = first(Role::KepalaSekolah) else { return Ok(BTreeSet::new()) };
-    let approver = placed.person(&head.number)?;
-    let mut absent = BTreeSet::new();
+    let head = placed.person(&head.number)?;
+    let mut excused = BTreeSet::new();
     for leave in history::leaves(placed.school, placed.today) {
         let user = placed.person(&leave.number)?;
-        let approved = leave.approved.then_some(approver);
+        let approved = leave.approved.then_some(head);
         store::insert_leave(tx, placed.id, user, &leave, approved, now).await?;
         if leave.approved {
-            absent.extend(leave.days().map(|day| (user, day)));
+            excused.extend(leave.days().map(|day| (user, day)));
         }
     }
-    Ok(absent)
+    Ok(excused)
 }
 
-/// A month of comings and goings, up to yesterday.
+/// Comings and goings, up to yesterday.
 async fn records(
     tx: &mut Tx,
     app: &App,
     placed: &Placed<'_>,
-    absent: &BTreeSet<(UserId, SchoolDay)>,
+    excused: &BTreeSet<(UserId, SchoolDay)>,
+    days: u64,
 ) -> Result<usize, Fail> {
     let settings = settings::load(tx, placed.id).await?;
     let holidays = history::holidays(placed.today).into_iter().map(|(day, _)| day).collect();
     let mut candidates = Vec::new();
-    for ago in (1..=DAYS).rev() {
-        let Some(day) = placed.today.0.checked_sub_days(chrono::Days::new(ago)).map(SchoolDay) else { continue };
+    for ago in (1..=days).rev() {
+        let Some(day) = placed.today.0.checked_sub_days(chrono::Days::new(ago)).map(SchoolDay) else {
+            continue;
+        };
         if !settings.school_days.include(day, &holidays) {
             continue;
         }
         for person in placed.school.people.iter().filter(|person| person.role.attends()) {
             let user = placed.person(&person.number)?;
-            if !absent.contains(&(user, day)) {
+            if !excused.contains(&(user, day)) {
                 let class = person.class.and_then(|index| placed.classes.get(index)).copied();
                 candidates.extend(history::day_of(person, user, class, day, &settings, &app.ids));
             }

@@ -2,10 +2,7 @@ use hadir_shared::demo;
 use serde_json::json;
 
 use super::{Loaded, load};
-use crate::{
-    fail::Fail,
-    testing::{START, TestApp},
-};
+use crate::{fail::Fail, testing::TestApp};
 
 async fn count(t: &TestApp, sql: &'static str) -> i64 {
     let (count,) = t.app.db.read().await.unwrap().query(sql).one().await.unwrap();
@@ -15,7 +12,7 @@ async fn count(t: &TestApp, sql: &'static str) -> i64 {
 #[tokio::test]
 async fn the_school_that_is_promised_is_there_and_everybody_can_sign_in() {
     TestApp::both(async |t| {
-        let loaded = load(&t.app).await.unwrap();
+        let loaded = load(&t.app, Size::default()).await.unwrap();
         assert_eq!((loaded.schools, loaded.people), (2, 180 + 9 + 60 + 5 + 1), "{}", t.on);
         assert!(loaded.records > 8_000, "{loaded:?}");
         assert_eq!(count(&t, "SELECT COUNT(*) FROM attendance").await, i64::try_from(loaded.records).unwrap());
@@ -28,12 +25,9 @@ async fn the_school_that_is_promised_is_there_and_everybody_can_sign_in() {
             ("SELECT COUNT(*) FROM roster_entries WHERE institution_id = 1 AND entity = 'person'", 189),
             ("SELECT COUNT(*) FROM roster_entries WHERE institution_id = 2 AND entity = 'card'", 60),
             ("SELECT COUNT(*) FROM roster_entries WHERE entity = 'keys'", 2),
-            ("SELECT COUNT(*) FROM attendance WHERE day = DATE '2025-11-21'", 0),
+            ("SELECT COUNT(*) FROM attendance WHERE CAST(day AS TEXT) >= '2025-11-21'", 0),
             ("SELECT COUNT(*) FROM attendance a JOIN leaves l ON l.user_id = a.user_id AND a.day BETWEEN l.start_date AND l.end_date WHERE l.status = 'disetujui'", 0),
         ] {
-            if sql.contains("DATE '") && t.on == "sqlite" {
-                continue;
-            }
             assert_eq!(count(&t, sql).await, wanted, "{} {sql}", t.on);
         }
         for number in ["5001", "4001", "3001", "2006", "1001", "1180", "5101", "4101", "3101", "2102", "1301", "1360"] {
@@ -52,7 +46,7 @@ async fn the_school_that_is_promised_is_there_and_everybody_can_sign_in() {
         let scanned = t.post("/api/student-attendance/scan-qr", Some(&t.login("2001").await), scan).await;
         assert_eq!(scanned.status, 200, "today is still empty: {}", scanned.body);
         assert_eq!(demo::PASSWORD, crate::testing::PASSWORD);
-        assert!(START.0 > 0);
+
     })
     .await;
 }
@@ -62,13 +56,13 @@ async fn it_never_loads_twice_nor_beside_others() {
     TestApp::both(async |t| {
         let school = t.institution("REAL").await;
         t.user(school, "7", crate::identity::seed::ADMIN).await;
-        assert!(matches!(load(&t.app).await, Err(Fail::Conflict(_))), "{}", t.on);
+        assert!(matches!(load(&t.app, Size::default()).await, Err(Fail::Conflict(_))), "{}", t.on);
         assert_eq!(count(&t, "SELECT COUNT(*) FROM users").await, 1);
         assert_eq!(count(&t, "SELECT COUNT(*) FROM institutions").await, 1);
     })
     .await;
     TestApp::both(async |t| {
-        let (one, two) = tokio::join!(load(&t.app), load(&t.app));
+        let (one, two) = tokio::join!(load(&t.app, Size::default()), load(&t.app, Size::default()));
         assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1, "{} {one:?} {two:?}", t.on);
         assert_eq!(count(&t, "SELECT COUNT(*) FROM institutions").await, 2);
         let Loaded { people, .. } = one.or(two).unwrap();
