@@ -1,7 +1,7 @@
 //! A private PostgreSQL in a temporary folder.
 //!
-//! It listens on 127.0.0.1 at a free port, trusts everybody who can reach it, and does not wait for the disk: what it
-//! holds is worth nothing. It never runs as root, because it refuses to.
+//! It listens on 127.0.0.1 at a free port, trusts everybody who can reach it, and does not wait for the disk, unless
+//! asked to: what it holds is worth nothing. It never runs as root, because it refuses to.
 
 use std::{
     fs,
@@ -25,7 +25,17 @@ pub struct Postgres {
     port: u16,
     bin: PathBuf,
     user: Option<Account>,
+    disk: Disk,
     folder: TempDir,
+}
+
+/// Whether a commit waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disk {
+    /// As PostgreSQL is delivered: what is committed survives a power cut.
+    Waits,
+    /// For tests, which are over before the power fails.
+    Ignored,
 }
 
 /// An account to run as instead of root.
@@ -53,23 +63,31 @@ pub fn installation() -> Option<PathBuf> {
 }
 
 impl Postgres {
-    /// Makes a cluster and starts it. Takes a few seconds.
+    /// Makes a cluster for tests and starts it. Takes about a second.
     ///
     /// # Errors
     /// When PostgreSQL is not installed, or does not come up within 30 seconds; the error holds its log.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_on(Disk::Ignored, &std::env::temp_dir())
+    }
+
+    /// Makes a cluster in a new folder under `parent` and starts it.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub fn start_on(disk: Disk, parent: &Path) -> anyhow::Result<Self> {
         let bin =
             installation().context("PostgreSQL is not installed (Debian: apt-get install postgresql)")?;
         let user = if rustix::process::geteuid().is_root() { Some(unprivileged()?) } else { None };
-        let folder = tempfile::Builder::new().prefix("hadir-pg-").tempdir()?;
+        let folder = tempfile::Builder::new().prefix("hadir-pg-").tempdir_in(parent)?;
         if let Some(user) = user {
             chown(folder.path(), Some(user.uid), Some(user.gid))?;
         }
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700))?;
         init(&bin, user, folder.path())?;
         let port = crate::free_port()?;
-        let child = launch(&bin, user, folder.path(), port)?;
-        Ok(Self { child, port, bin, user, folder })
+        let child = launch(&bin, user, folder.path(), port, disk)?;
+        Ok(Self { child, port, bin, user, disk, folder })
     }
 
     /// `postgres://postgres@127.0.0.1:PORT`, without a database: each test makes its own.
@@ -97,7 +115,7 @@ impl Postgres {
     /// # Errors
     /// As [`Postgres::start`].
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        self.child = launch(&self.bin, self.user, self.folder.path(), self.port)?;
+        self.child = launch(&self.bin, self.user, self.folder.path(), self.port, self.disk)?;
         Ok(())
     }
 
@@ -174,9 +192,10 @@ fn init(bin: &Path, user: Option<Account>, folder: &Path) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn launch(bin: &Path, user: Option<Account>, folder: &Path, port: u16) -> anyhow::Result<Child> {
+fn launch(bin: &Path, user: Option<Account>, folder: &Path, port: u16, disk: Disk) -> anyhow::Result<Child> {
     let log = folder.join("log");
     let _ = fs::remove_file(folder.join("data/postmaster.pid"));
+    let fast = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"];
     let mut child = command(bin, "postgres", user, folder)
         .arg("-D")
         .arg(folder.join("data"))
@@ -185,7 +204,7 @@ fn launch(bin: &Path, user: Option<Account>, folder: &Path, port: u16) -> anyhow
         .arg("-c")
         .arg(format!("unix_socket_directories={}", folder.display()))
         .args(["-c", "max_connections=400", "-c", "shared_buffers=128MB", "-c", "max_wal_size=2GB"])
-        .args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"])
+        .args(if disk == Disk::Ignored { &fast[..] } else { &[] })
         .stdout(Stdio::null())
         .stderr(fs::File::create(&log)?)
         .spawn()?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
+    deny,
     run::{Summary, command, quiet, shown},
     sql, tidy,
 };
@@ -30,7 +31,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             .await?;
     }
     all(&mut summary, None).await?;
-    deny(&mut summary, arguments).await?;
+    deny::run(&mut summary, arguments.install, arguments.advisory_db.as_deref()).await?;
     summary.finish()
 }
 
@@ -88,23 +89,4 @@ async fn verify(units: &[&str]) -> anyhow::Result<()> {
     let mut verify = command("systemd-analyze", &["verify", "--man=no", "--recursive-errors=one"]);
     verify.args(units.iter().map(|unit| folder.path().join(unit.trim_start_matches("systemd/"))));
     quiet(verify).await
-}
-
-async fn deny(summary: &mut Summary, arguments: &Arguments) -> anyhow::Result<()> {
-    let installed = quiet(command("cargo", &["deny", "--version"])).await.is_ok();
-    if !installed && !arguments.install {
-        summary.skip("deny", "cargo-deny is not installed (cargo xtask check --install)");
-        return Ok(());
-    }
-    if !installed {
-        shown(command("cargo", &["install", "cargo-deny", "--locked"])).await?;
-    }
-    let offline = ["deny", "--offline", "--log-level", "error", "check", "bans", "licenses", "sources"];
-    summary.step("deny", quiet(command("cargo", &offline))).await?;
-    if let Some(path) = &arguments.advisory_db {
-        let mut audit = command("cargo", &["deny", "--offline", "--log-level", "error", "check"]);
-        audit.args(["--disable-fetch", "advisories"]).env("CARGO_HOME_ADVISORY_DB", path);
-        summary.step("advisories", quiet(audit)).await?;
-    }
-    Ok(())
 }

@@ -4,9 +4,11 @@ use std::{fmt, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod card;
 mod check;
 mod demo;
+mod deny;
 mod run;
 mod sql;
 mod test;
@@ -33,6 +35,8 @@ enum Command {
     Sql,
     /// The demo school's cards as pictures
     Card(card::Arguments),
+    /// The budget, measured
+    Bench(bench::Arguments),
 }
 
 /// A failure with an exit status of its own, as in sysexits.h.
@@ -62,6 +66,7 @@ async fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments).await,
         Command::Check(arguments) => check::run(&arguments).await,
         Command::Tidy(arguments) => tidy::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments).await,
         Command::Card(arguments) => card::run(&arguments).await,
         Command::Sql => sql::run(None).await,
     };

@@ -54,12 +54,16 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder =
         if temporary { Some(tempfile::Builder::new().prefix("hadir-demo-").tempdir()?) } else { None };
     let data = folder.as_ref().map_or_else(|| workspace().join("data"), |folder| folder.path().to_owned());
-    let stack = Stack::start(&programs, &data, arguments.rush.is_some()).await?;
+    let stopped = || Exit { status: INTERRUPTED, why: "interrupted".into() };
+    let stack = tokio::select! {
+        stack = Stack::start(&programs, &data, arguments.rush.is_some()) => stack?,
+        () = interrupted() => return Err(stopped().into()),
+    };
     println!("{}", stack.table());
     let done = tokio::select! {
         done = morning(&stack, arguments) => done,
         () = interrupted() => match arguments.rush {
-            Some(_) => Err(Exit { status: INTERRUPTED, why: "interrupted".into() }.into()),
+            Some(_) => Err(stopped().into()),
             None => Ok(()),
         },
     };

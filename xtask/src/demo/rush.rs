@@ -41,7 +41,7 @@ pub struct Morning {
 pub struct Passed {
     /// The students' numbers that got a green screen.
     pub green: BTreeSet<String>,
-    /// Second showings, which were told the earlier time.
+    /// Showings of a card that had been shown at another gate: told the earlier time.
     pub again: usize,
     pub frames: usize,
     /// From sending the frame that was read to its answer.
@@ -62,7 +62,6 @@ struct Arrival {
     after: Duration,
     number: String,
     card: GrayImage,
-    is_second: bool,
 }
 
 pub async fn run(stack: &Stack, morning: &Morning) -> anyhow::Result<Passed> {
@@ -123,11 +122,10 @@ fn arrivals(pupils: &[Pupil], morning: &Morning) -> anyhow::Result<Vec<Vec<Arriv
         let number = pupil.face.number.clone();
         if n % TWICE == 0 && morning.gates > 1 {
             let later = after + morning.lasts.mul_f64(0.02);
-            let second =
-                Arrival { after: later, number: number.clone(), card: card.clone(), is_second: true };
+            let second = Arrival { after: later, number: number.clone(), card: card.clone() };
             gates[(n + 1) % morning.gates].push(second);
         }
-        gates[n % morning.gates].push(Arrival { after, number, card, is_second: false });
+        gates[n % morning.gates].push(Arrival { after, number, card });
     }
     for gate in &mut gates {
         gate.sort_by_key(|arrival| arrival.after);
@@ -171,9 +169,7 @@ async fn gate(
                 passed.green.insert(arrival.number);
                 seen.fetch_add(1, Ordering::Relaxed);
             }
-            "sudah" if arrival.is_second => passed.again += 1,
-            // Whoever was faster at the other gate with the second showing has been counted there.
-            "sudah" => {}
+            "sudah" => passed.again += 1,
             other => anyhow::bail!("{} was told {other:?} at gate {gate}", arrival.number),
         }
     }
