@@ -11,10 +11,10 @@ async function refresh() {
     const response = await fetch("/status", { cache: "no-store", signal: AbortSignal.timeout(2500) });
     if (!response.ok) throw new Error();
     const next = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("status");
-    const said = $("sync-said").textContent;
+    const said = $("sync-said")?.textContent;
     apply(next);
     $("status").replaceWith(next);
-    $("sync-said").textContent = said;
+    if ($("sync-said")) $("sync-said").textContent = said ?? "";
   } catch {
     $("lost").hidden = false;
   }
