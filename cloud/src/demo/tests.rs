@@ -1,7 +1,7 @@
 use hadir_shared::demo;
 use serde_json::json;
 
-use super::{Loaded, load};
+use super::{Loaded, Size, load};
 use crate::{fail::Fail, testing::TestApp};
 
 async fn count(t: &TestApp, sql: &'static str) -> i64 {
