@@ -12,8 +12,6 @@ mod checkin;
 mod classes;
 pub mod dialect;
 pub mod files;
-#[cfg(test)]
-mod fixtures;
 pub mod fleet;
 mod offline_sync;
 mod people;
@@ -24,6 +22,8 @@ mod records;
 pub mod roster;
 pub mod settings;
 mod students;
+#[cfg(test)]
+mod tests;
 
 /// The service's code in `services`.
 pub const SERVICE: &str = "ATTENDANCE";

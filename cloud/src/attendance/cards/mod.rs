@@ -170,7 +170,8 @@ async fn issue(tx: &mut Tx, app: &App, institution: InstitutionId, student: User
         roster::touch_card(tx, app, institution, revoked).await?;
     }
     let serial = store::last_serial(tx, institution, student).await? + 1;
-    let serial = u8::try_from(serial).map_err(|_| Fail::conflict("Siswa ini sudah memiliki terlalu banyak kartu"))?;
+    let serial =
+        u8::try_from(serial).map_err(|_| Fail::conflict("Siswa ini sudah memiliki terlalu banyak kartu"))?;
     let (epoch, key) = roster::card_key(tx, app, institution).await?;
     let card = Card { institution, student, serial, epoch };
     let signed = card.sign(&key).map_err(anyhow::Error::from)?;

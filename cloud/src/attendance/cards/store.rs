@@ -7,7 +7,10 @@ use super::Row;
 use crate::db::Tx;
 
 pub async fn all(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<Row>> {
-    tx.query("SELECT * FROM student_cards WHERE institution_id = $1 ORDER BY id").bind(institution.0).all().await
+    tx.query("SELECT * FROM student_cards WHERE institution_id = $1 ORDER BY id")
+        .bind(institution.0)
+        .all()
+        .await
 }
 
 pub async fn by_id(tx: &mut Tx, institution: InstitutionId, id: i64) -> sqlx::Result<Option<Row>> {

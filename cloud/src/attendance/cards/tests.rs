@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    attendance::fixtures::{both, class, count, school, student},
+    attendance::tests::{both, class, count, school, student},
     identity::seed,
     testing::START,
 };
@@ -64,14 +64,19 @@ async fn eight_at_once_leave_one_active_card() {
             .map(|_| {
                 let (t, admin) = (t.clone(), school.admin.clone());
                 let body = json!({"student_id": pupil});
-                tokio::spawn(async move { t.post("/api/student-qr-cards/generate", Some(&admin), body).await.status.as_u16() })
+                tokio::spawn(async move {
+                    t.post("/api/student-qr-cards/generate", Some(&admin), body).await.status.as_u16()
+                })
             })
             .collect();
         for task in tasks {
             assert_eq!(task.await.unwrap(), 201, "{}", t.on);
         }
         assert_eq!(count(&t, ACTIVE, &school).await, 1);
-        assert_eq!(count(&t, "SELECT COUNT(*) FROM student_cards WHERE institution_id = $1", &school).await, 8);
+        assert_eq!(
+            count(&t, "SELECT COUNT(*) FROM student_cards WHERE institution_id = $1", &school).await,
+            8
+        );
     })
     .await;
 }
@@ -80,28 +85,47 @@ async fn eight_at_once_leave_one_active_card() {
 async fn who_may_not_and_what_is_not_there() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
-        let other = super::super::fixtures::school(&t, "B", "5101").await;
+        let other = super::super::tests::school(&t, "B", "5101").await;
         let room = class(&t, &other, "X", None).await;
         let stranger = student(&t, &other, room, "1301").await;
-        let theirs = t.post("/api/student-qr-cards/generate", Some(&other.admin), json!({"student_id": stranger})).await;
+        let theirs = t
+            .post("/api/student-qr-cards/generate", Some(&other.admin), json!({"student_id": stranger}))
+            .await;
         let theirs = theirs.body["data"]["id"].clone();
         let unknown = json!({"success": false, "message": "QR card tidak ditemukan"});
         for id in [theirs.clone(), json!(999_999)] {
             let path = format!("/api/student-qr-cards/{id}");
             assert_eq!(t.get(&path, Some(&school.admin)).await.parts(), (404, &unknown));
-            let set = t.put(&format!("{path}/status"), Some(&school.admin), json!({"is_active": false})).await;
+            let set =
+                t.put(&format!("{path}/status"), Some(&school.admin), json!({"is_active": false})).await;
             assert_eq!(set.parts(), (404, &unknown));
         }
         let teacher = t.user(school.id, "2001", seed::TEACHER).await;
         for nobody in [stranger, teacher] {
-            let refused = t.post("/api/student-qr-cards/generate", Some(&school.admin), json!({"student_id": nobody})).await;
-            assert_eq!(refused.parts(), (404, &json!({"success": false, "message": "Siswa tidak ditemukan"})));
+            let refused = t
+                .post("/api/student-qr-cards/generate", Some(&school.admin), json!({"student_id": nobody}))
+                .await;
+            assert_eq!(
+                refused.parts(),
+                (404, &json!({"success": false, "message": "Siswa tidak ditemukan"}))
+            );
         }
         assert_eq!(count(&t, ACTIVE, &other).await, 1, "untouched");
         let (_, principal) = t.signed_in(school.id, "4001", seed::PRINCIPAL).await;
-        assert_eq!(t.get("/api/student-qr-cards", Some(&principal)).await.body["data"], json!([]), "none of the other school");
-        let refused = t.post("/api/student-qr-cards/generate", Some(&principal), json!({"student_id": 1})).await;
-        assert_eq!(refused.parts(), (403, &json!({"success": false, "message": "Anda tidak memiliki izin untuk mengelola kartu siswa"})));
+        assert_eq!(
+            t.get("/api/student-qr-cards", Some(&principal)).await.body["data"],
+            json!([]),
+            "none of the other school"
+        );
+        let refused =
+            t.post("/api/student-qr-cards/generate", Some(&principal), json!({"student_id": 1})).await;
+        assert_eq!(
+            refused.parts(),
+            (
+                403,
+                &json!({"success": false, "message": "Anda tidak memiliki izin untuk mengelola kartu siswa"})
+            )
+        );
         let teacher = t.login("2001").await;
         assert_eq!(t.get("/api/student-qr-cards", Some(&teacher)).await.status, 403);
         for (body, field) in [(json!({}), "student_id"), (json!({"student_id": "x"}), "student_id")] {

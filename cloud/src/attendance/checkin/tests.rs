@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    attendance::fixtures::{FAR, HERE, both, choose, count, picture, punch, school, shown},
+    attendance::tests::{FAR, HERE, both, choose, count, picture, punch, school, shown},
     identity::seed,
     testing::START,
 };
@@ -92,7 +92,10 @@ async fn once_a_day_and_in_order() {
         t.clock.advance_ms(3_600_000);
         let qr = shown(&t, &school, START.plus_seconds(25 * 3600)).await;
         let late = t.post("/api/attendance/checkin", Some(&late), punch(&qr, HERE)).await;
-        assert_eq!((&late.body["data"]["status"], &late.body["data"]["late_minutes"]), (&json!("terlambat"), &json!(15)));
+        assert_eq!(
+            (&late.body["data"]["status"], &late.body["data"]["late_minutes"]),
+            (&json!("terlambat"), &json!(15))
+        );
     })
     .await;
 }
@@ -106,7 +109,9 @@ async fn two_at_once_are_one_record_and_one_refusal() {
         let tasks: Vec<_> = (0..6)
             .map(|_| {
                 let (t, token, body) = (t.clone(), token.clone(), punch(&qr, HERE));
-                tokio::spawn(async move { t.post("/api/attendance/checkin", Some(&token), body).await.status.as_u16() })
+                tokio::spawn(async move {
+                    t.post("/api/attendance/checkin", Some(&token), body).await.status.as_u16()
+                })
             })
             .collect();
         let mut statuses = Vec::new();
@@ -124,7 +129,7 @@ async fn two_at_once_are_one_record_and_one_refusal() {
 async fn a_token_lives_two_windows_and_serves_everybody_in_it() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
-        let other = super::super::fixtures::school(&t, "B", "5101").await;
+        let other = super::super::tests::school(&t, "B", "5101").await;
         let qr = shown(&t, &school, START).await;
         let stale = json!({"success": false, "message": "QR token tidak valid atau sudah kadaluarsa"});
         let (_, first) = t.signed_in(school.id, "2001", seed::TEACHER).await;
@@ -141,7 +146,10 @@ async fn a_token_lives_two_windows_and_serves_everybody_in_it() {
         let (_, in_time) = t.signed_in(school.id, "2201", seed::TEACHER).await;
         assert_eq!(t.post("/api/attendance/checkin", Some(&in_time), punch(&qr, HERE)).await.status, 200);
         t.clock.advance_ms(1);
-        assert_eq!(t.post("/api/attendance/checkin", Some(&first), punch(&qr, HERE)).await.parts(), (400, &stale));
+        assert_eq!(
+            t.post("/api/attendance/checkin", Some(&first), punch(&qr, HERE)).await.parts(),
+            (400, &stale)
+        );
         assert_eq!(count(&t, ROWS, &school).await, 6);
     })
     .await;
@@ -158,11 +166,18 @@ async fn outside_is_noted_or_refused_as_the_school_chose() {
         let mut body = punch(&qr, FAR);
         body["photo"] = picture(8).into();
         let refused = t.post("/api/attendance/checkin", Some(&token), body.clone()).await;
-        assert_eq!(refused.parts(), (400, &json!({"success": false, "message": "Anda berada di luar area sekolah"})));
+        assert_eq!(
+            refused.parts(),
+            (400, &json!({"success": false, "message": "Anda berada di luar area sekolah"}))
+        );
         assert_eq!((count(&t, ROWS, &school).await, count(&t, FILES, &school).await), (0, 0));
         body["accuracy"] = json!(20_000);
         let unsure = t.post("/api/attendance/checkin", Some(&token), body.clone()).await;
-        assert_eq!((unsure.status.as_u16(), &unsure.body["data"]["fence"]), (200, &json!("uncertain")), "takes effect at once");
+        assert_eq!(
+            (unsure.status.as_u16(), &unsure.body["data"]["fence"]),
+            (200, &json!("uncertain")),
+            "takes effect at once"
+        );
         choose(&t, &school, "geofence_policy", "flag").await;
         let flagged = t.post("/api/attendance/checkin", Some(&other), punch(&qr, FAR)).await;
         assert_eq!((flagged.status.as_u16(), &flagged.body["data"]["fence"]), (200, &json!("outside")));
@@ -177,14 +192,18 @@ async fn who_may_not_and_what_makes_no_sense() {
         let (_, token) = t.signed_in(school.id, "2001", seed::TEACHER).await;
         let (_, pupil) = t.signed_in(school.id, "1001", seed::STUDENT).await;
         let qr = shown(&t, &school, START).await;
-        let denied = json!({"success": false, "message": "Anda tidak memiliki izin untuk melakukan absensi mandiri"});
+        let denied =
+            json!({"success": false, "message": "Anda tidak memiliki izin untuk melakukan absensi mandiri"});
         for who in [&pupil, &school.admin] {
             let refused = t.post("/api/attendance/checkin", Some(who), punch(&qr, HERE)).await;
             assert_eq!(refused.parts(), (403, &denied));
         }
         let no_token = json!({"success": false, "message": "Token tidak valid"});
         assert_eq!(t.post("/api/attendance/checkin", None, punch(&qr, HERE)).await.parts(), (401, &no_token));
-        assert_eq!(t.post("/api/attendance/checkin", Some("x.y.z"), punch(&qr, HERE)).await.parts(), (401, &no_token));
+        assert_eq!(
+            t.post("/api/attendance/checkin", Some("x.y.z"), punch(&qr, HERE)).await.parts(),
+            (401, &no_token)
+        );
 
         let bad = |field: &str, value: Value| {
             let mut body = punch(&qr, HERE);
@@ -208,10 +227,15 @@ async fn who_may_not_and_what_makes_no_sense() {
             (json!([]), "body"),
         ] {
             let refused = t.post("/api/attendance/checkin", Some(&token), body.clone()).await;
-            assert_eq!((refused.status.as_u16(), &refused.body["message"]), (422, &json!("Validasi gagal")), "{body}");
+            assert_eq!(
+                (refused.status.as_u16(), &refused.body["message"]),
+                (422, &json!("Validasi gagal")),
+                "{body}"
+            );
             assert!(refused.body["errors"][field].is_array(), "{body}: {}", refused.body);
         }
-        let huge = t.post("/api/attendance/checkin", Some(&token), bad("photo", "A".repeat(4 << 20).into())).await;
+        let huge =
+            t.post("/api/attendance/checkin", Some(&token), bad("photo", "A".repeat(4 << 20).into())).await;
         assert_eq!(huge.status, 413);
         let broken = crate::testing::request("POST", "/api/attendance/checkin", Some(&token))
             .header("content-type", "application/json")
@@ -233,7 +257,11 @@ async fn a_history_is_ones_own() {
         for (number, role) in [("2002", seed::TEACHER), ("1001", seed::STUDENT), ("4001", seed::PRINCIPAL)] {
             let (_, other) = t.signed_in(school.id, number, role).await;
             let history = t.get("/api/attendance/history", Some(&other)).await;
-            assert_eq!((history.status.as_u16(), &history.body["data"]["total"]), (200, &json!(0)), "{number}");
+            assert_eq!(
+                (history.status.as_u16(), &history.body["data"]["total"]),
+                (200, &json!(0)),
+                "{number}"
+            );
         }
     })
     .await;

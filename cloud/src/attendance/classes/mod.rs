@@ -149,7 +149,11 @@ pub async fn has_student(
     Ok(store::has_student(tx, institution, class, student, day.academic_year()).await?)
 }
 
-async fn with_teachers(tx: &mut Tx, institution: InstitutionId, classes: Vec<Class>) -> Result<Vec<Shown>, Fail> {
+async fn with_teachers(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    classes: Vec<Class>,
+) -> Result<Vec<Shown>, Fail> {
     let ids = classes.iter().filter_map(|class| class.homeroom_teacher_id.map(UserId));
     let teachers = people::by_ids(tx, institution, ids).await?;
     let teacher = |class: &Class| class.homeroom_teacher_id.and_then(|id| teachers.get(&UserId(id)).cloned());

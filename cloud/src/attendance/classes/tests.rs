@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use crate::{
-    attendance::fixtures::{both, class, school, student},
+    attendance::tests::{both, class, school, student},
     identity::seed,
     testing::START,
 };
@@ -51,14 +51,19 @@ async fn classes_and_who_is_in_them() {
 async fn another_schools_class_is_not_there_and_not_everybody_looks() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
-        let other = super::super::fixtures::school(&t, "B", "5101").await;
+        let other = super::super::tests::school(&t, "B", "5101").await;
         let theirs = class(&t, &other, "VII A", None).await;
         let unknown = json!({"success": false, "message": "Kelas tidak ditemukan"});
-        for path in [format!("/api/classes/{theirs}"), format!("/api/classes/{theirs}/students"), "/api/classes/0".into()] {
+        for path in [
+            format!("/api/classes/{theirs}"),
+            format!("/api/classes/{theirs}/students"),
+            "/api/classes/0".into(),
+        ] {
             assert_eq!(t.get(&path, Some(&school.admin)).await.parts(), (404, &unknown), "{path}");
         }
         assert_eq!(t.get("/api/classes", Some(&school.admin)).await.body["data"], json!([]));
-        let denied = json!({"success": false, "message": "Anda tidak memiliki izin untuk melihat data kelas"});
+        let denied =
+            json!({"success": false, "message": "Anda tidak memiliki izin untuk melihat data kelas"});
         for (number, role, status) in [
             ("1001", seed::STUDENT, 403),
             ("2001", seed::TEACHER, 200),

@@ -67,7 +67,11 @@ pub fn routes() -> Router<App> {
     speak(Router::new().route("/{key}", get(show)), dialect::failure)
 }
 
-async fn show(State(app): State<App>, who: Allowed<Use>, Segment(key): Segment<String>) -> Result<Response, Fail> {
+async fn show(
+    State(app): State<App>,
+    who: Allowed<Use>,
+    Segment(key): Segment<String>,
+) -> Result<Response, Fail> {
     if key.len() != KEY_LEN || !key.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(unknown());
     }
@@ -81,7 +85,8 @@ async fn show(State(app): State<App>, who: Allowed<Use>, Segment(key): Segment<S
     if !may {
         return Err(unknown());
     }
-    let object = objects(&app)?.get(&Path::from(key.as_str())).await.context("a file that is in the books")?;
+    let object =
+        objects(&app)?.get(&Path::from(key.as_str())).await.context("a file that is in the books")?;
     let bytes = object.bytes().await.context("reading a file")?;
     let headers = [
         (header::CONTENT_TYPE, "image/jpeg".to_owned()),
@@ -108,14 +113,28 @@ async fn leads(
 /// what it belongs to, or by [`forget`] when that came to nothing.
 pub async fn keep(app: &App, photo: String) -> Result<Kept, Fail> {
     let jpeg = spawn_blocking(move || clean(&photo)).await.map_err(anyhow::Error::from)?;
-    let jpeg = jpeg.ok_or_else(|| Fail::invalid("photo", Flaw::Said("photo harus berupa gambar JPEG atau PNG (base64), paling besar 2 MB".into())))?;
-    let kept = Kept { key: app.ids.random_uuid().simple().to_string(), bytes: i64::try_from(jpeg.len()).unwrap_or(i64::MAX) };
+    let jpeg = jpeg.ok_or_else(|| {
+        Fail::invalid(
+            "photo",
+            Flaw::Said("photo harus berupa gambar JPEG atau PNG (base64), paling besar 2 MB".into()),
+        )
+    })?;
+    let kept = Kept {
+        key: app.ids.random_uuid().simple().to_string(),
+        bytes: i64::try_from(jpeg.len()).unwrap_or(i64::MAX),
+    };
     objects(app)?.put(&Path::from(kept.key.as_str()), jpeg.into()).await.context("keeping a photo")?;
     Ok(kept)
 }
 
 /// Enters a kept photo into the books of its owner's school.
-pub async fn record(tx: &mut Tx, app: &App, institution: InstitutionId, owner: UserId, kept: &Kept) -> Result<(), Fail> {
+pub async fn record(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    owner: UserId,
+    kept: &Kept,
+) -> Result<(), Fail> {
     Ok(store::insert(tx, institution, owner, &kept.key, kept.bytes, app.now()).await?)
 }
 

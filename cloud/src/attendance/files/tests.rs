@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::clean;
 use crate::{
-    attendance::fixtures::{HERE, both, class, picture, punch, school, shown, student},
+    attendance::tests::{HERE, both, class, picture, punch, school, shown, student},
     identity::seed,
     testing::START,
 };
@@ -41,7 +41,7 @@ fn a_picture_is_written_anew_and_anything_else_is_none() {
 async fn a_photo_is_seen_by_its_owner_and_those_who_lead() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
-        let other = super::super::fixtures::school(&t, "B", "5101").await;
+        let other = super::super::tests::school(&t, "B", "5101").await;
         let (homeroom, teacher) = t.signed_in(school.id, "2001", seed::TEACHER).await;
         let (_, colleague) = t.signed_in(school.id, "2002", seed::TEACHER).await;
         let (_, principal) = t.signed_in(school.id, "4001", seed::PRINCIPAL).await;
@@ -49,7 +49,8 @@ async fn a_photo_is_seen_by_its_owner_and_those_who_lead() {
         student(&t, &school, room, "1001").await;
         student(&t, &school, room, "1002").await;
         let (pupil, classmate) = (t.login("1001").await, t.login("1002").await);
-        let scan = json!({"nisn_nip_nik": "1001", "latitude": HERE.0, "longitude": HERE.1, "photo": picture(8)});
+        let scan =
+            json!({"nisn_nip_nik": "1001", "latitude": HERE.0, "longitude": HERE.1, "photo": picture(8)});
         let scanned = t.post("/api/student-attendance/scan-qr", Some(&colleague), scan).await;
         let path = scanned.body["data"]["photo_path"].as_str().unwrap().to_owned();
 
@@ -57,7 +58,9 @@ async fn a_photo_is_seen_by_its_owner_and_those_who_lead() {
         assert_eq!(got.status, 200, "{}", got.body);
         assert_eq!(got.headers[header::CONTENT_TYPE], "image/jpeg");
         assert_eq!(got.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
-        assert!(got.headers[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("inline; filename=\""));
+        assert!(
+            got.headers[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("inline; filename=\"")
+        );
         for who in [&teacher, &principal, &school.admin] {
             assert_eq!(t.get(&path, Some(who)).await.status, 200);
         }
@@ -66,7 +69,9 @@ async fn a_photo_is_seen_by_its_owner_and_those_who_lead() {
             assert_eq!(t.get(&path, Some(who)).await.parts(), (404, &unknown), "{}", t.on);
         }
         assert_eq!(t.get(&path, None).await.status, 401);
-        for wrong in ["/files/x", "/files/%00", "/files/..%2f..%2fcloud.db", "/files/00000000000000000000000000000000"] {
+        for wrong in
+            ["/files/x", "/files/%00", "/files/..%2f..%2fcloud.db", "/files/00000000000000000000000000000000"]
+        {
             assert_eq!(t.get(wrong, Some(&school.admin)).await.status, 404, "{wrong}");
         }
 

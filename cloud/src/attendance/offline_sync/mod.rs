@@ -106,7 +106,7 @@ struct Upload {
 }
 
 #[derive(Debug, Serialize)]
-struct Processed {
+struct Outcomes {
     processed: Vec<Offline>,
     failed: Vec<Failed>,
     processed_count: usize,
@@ -144,7 +144,14 @@ fn filter(asked: Asked, zone: Zone) -> Result<Filter, Fail> {
     check.finish()?;
     let begins = |day: NaiveDate| zone.instant(SchoolDay(day), chrono::NaiveTime::MIN);
     let until = asked.day.and_then(|day| day.succ_opt()).map(begins);
-    Ok(Filter { user: asked.user_id, status, action, device: asked.device, from: asked.day.map(begins), until })
+    Ok(Filter {
+        user: asked.user_id,
+        status,
+        action,
+        device: asked.device,
+        from: asked.day.map(begins),
+        until,
+    })
 }
 
 async fn show(
@@ -165,7 +172,8 @@ async fn logged(
     zone: Zone,
     rows: Vec<store::Row>,
 ) -> Result<Vec<Logged>, Fail> {
-    let people = people::by_ids(tx, institution, rows.iter().filter_map(|row| row.user_id.map(UserId))).await?;
+    let people =
+        people::by_ids(tx, institution, rows.iter().filter_map(|row| row.user_id.map(UserId))).await?;
     let show = |row: store::Row| {
         let user = row.user_id.and_then(|id| people.get(&UserId(id)).cloned());
         let shown = shown::read(&row.body, zone);
@@ -196,10 +204,13 @@ async fn upload(
     State(app): State<App>,
     who: Allowed<ProcessOffline>,
     Body(upload): Body<Upload>,
-) -> Result<Said<Processed>, Fail> {
+) -> Result<Said<Outcomes>, Fail> {
     let items = upload.attendances.ok_or_else(|| Fail::invalid("attendances", Flaw::Missing))?;
     if items.len() > MOST_ITEMS {
-        return Err(Fail::invalid("attendances", Flaw::Said(format!("attendances maksimal {MOST_ITEMS} data").into())));
+        return Err(Fail::invalid(
+            "attendances",
+            Flaw::Said(format!("attendances maksimal {MOST_ITEMS} data").into()),
+        ));
     }
     let sender = process::Sender {
         institution: who.institution,

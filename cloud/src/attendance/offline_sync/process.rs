@@ -18,7 +18,7 @@ use hadir_shared::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Failed, Processed, shown::UNREADABLE, store};
+use super::{Failed, Outcomes, shown::UNREADABLE, store};
 use crate::{
     app::App,
     attendance::{
@@ -72,7 +72,7 @@ enum Decided {
 }
 
 /// Decides every item, logs every item, and answers for every item.
-pub async fn run(app: &App, sender: Sender, items: Vec<Value>) -> Result<Processed, Fail> {
+pub async fn run(app: &App, sender: Sender, items: Vec<Value>) -> Result<Outcomes, Fail> {
     let now = app.now();
     let mut tx = app.db.write().await?;
     let settings = settings::load(&mut tx, sender.institution).await?;
@@ -119,9 +119,21 @@ async fn prepare(
         fence: settings.fence.as_ref().zip(item.position).map(|(fence, position)| judge(fence, position)),
         schedule: settings.schedule,
     };
-    let stamp = Stamp { claimed: item.at, trusted: item.at, grade: Grade::Estimated, boottime_ms: 0, boot: Uuid::nil() };
+    let stamp = Stamp {
+        claimed: item.at,
+        trusted: item.at,
+        grade: Grade::Estimated,
+        boottime_ms: 0,
+        boot: Uuid::nil(),
+    };
     let event = EventId(app.ids.uuid(item.at));
-    let record = Record { v: RECORD_VERSION, event, at: stamp, what: What::Scan(Box::new(scan.clone())), origin: None };
+    let record = Record {
+        v: RECORD_VERSION,
+        event,
+        at: stamp,
+        what: What::Scan(Box::new(scan.clone())),
+        origin: None,
+    };
     let body = serde_json::to_string(&record).map_err(anyhow::Error::from)?;
     let decided = if item.user != sender.user && !sender.may_record_others {
         Decided::Refused(Reason::NotAllowed)
@@ -219,8 +231,12 @@ impl Entry {
                 let (verdict, reason, attendance_id) = of(outcomes.get(*at).copied());
                 (verdict, reason, reason.map(|reason| reason.message().to_owned()), attendance_id)
             }
-            Decided::Refused(reason) => (Verdict::Refused, Some(*reason), Some(reason.message().to_owned()), None),
-            Decided::Unreadable(why) => (Verdict::Quarantined, Some(Reason::BadSchema), Some(why.clone()), None),
+            Decided::Refused(reason) => {
+                (Verdict::Refused, Some(*reason), Some(reason.message().to_owned()), None)
+            }
+            Decided::Unreadable(why) => {
+                (Verdict::Quarantined, Some(Reason::BadSchema), Some(why.clone()), None)
+            }
         }
     }
 }
@@ -244,7 +260,7 @@ async fn answer(
     settings: &Settings,
     entries: Vec<Entry>,
     outcomes: &[Outcome],
-) -> Result<Processed, Fail> {
+) -> Result<Outcomes, Fail> {
     let (mut processed, mut failed) = (Vec::new(), Vec::new());
     for entry in entries {
         match entry.verdict(outcomes) {
@@ -252,10 +268,12 @@ async fn answer(
                 let row = records::by_id(tx, institution, id).await?;
                 processed.push(Offline::new(row, settings.schedule.zone));
             }
-            (_, _, message, _) => failed.push(Failed { data: entry.data, error: message.unwrap_or_default() }),
+            (_, _, message, _) => {
+                failed.push(Failed { data: entry.data, error: message.unwrap_or_default() })
+            }
         }
     }
-    Ok(Processed { processed_count: processed.len(), failed_count: failed.len(), processed, failed })
+    Ok(Outcomes { processed_count: processed.len(), failed_count: failed.len(), processed, failed })
 }
 
 #[cfg(test)]
@@ -269,7 +287,10 @@ mod tests {
         let settings = Settings::read(1, &BTreeMap::new()).unwrap();
         let good = json!({"user_id": 7, "type": "checkout", "timestamp": "2025-11-20 14:05:30", "latitude": -6.2, "longitude": 106.8});
         let item = read(&good, UserId(1), &settings).unwrap();
-        assert_eq!((item.user, item.direction, item.at), (UserId(7), Direction::CheckOut, Millis(1_763_622_330_000)));
+        assert_eq!(
+            (item.user, item.direction, item.at),
+            (UserId(7), Direction::CheckOut, Millis(1_763_622_330_000))
+        );
         assert_eq!(item.position.unwrap().accuracy, None);
         let mut own = good.clone();
         own["user_id"] = Value::Null;
@@ -283,11 +304,26 @@ mod tests {
             (json!({"type": "masuk"}), "type harus salah satu dari: checkin, checkout"),
             (json!({"type": "checkin"}), "timestamp wajib diisi"),
             (json!({"type": "checkin", "timestamp": 7}), "timestamp wajib diisi"),
-            (json!({"type": "checkin", "timestamp": "2025-13-01 00:00:00"}), "timestamp harus berformat YYYY-MM-DD HH:MM:SS"),
-            (json!({"type": "checkin", "timestamp": "2025-11-20T07:00:00Z"}), "timestamp harus berformat YYYY-MM-DD HH:MM:SS"),
-            (json!({"type": "checkin", "timestamp": "2025-11-20 07:00:00", "latitude": "x"}), "latitude harus berupa angka"),
-            (json!({"type": "checkin", "timestamp": "2025-11-20 07:00:00", "latitude": 1}), "latitude dan longitude harus diisi bersama"),
-            (json!({"type": "checkin", "timestamp": "2025-11-20 07:00:00", "latitude": 91, "longitude": 0}), "latitude atau longitude tidak valid"),
+            (
+                json!({"type": "checkin", "timestamp": "2025-13-01 00:00:00"}),
+                "timestamp harus berformat YYYY-MM-DD HH:MM:SS",
+            ),
+            (
+                json!({"type": "checkin", "timestamp": "2025-11-20T07:00:00Z"}),
+                "timestamp harus berformat YYYY-MM-DD HH:MM:SS",
+            ),
+            (
+                json!({"type": "checkin", "timestamp": "2025-11-20 07:00:00", "latitude": "x"}),
+                "latitude harus berupa angka",
+            ),
+            (
+                json!({"type": "checkin", "timestamp": "2025-11-20 07:00:00", "latitude": 1}),
+                "latitude dan longitude harus diisi bersama",
+            ),
+            (
+                json!({"type": "checkin", "timestamp": "2025-11-20 07:00:00", "latitude": 91, "longitude": 0}),
+                "latitude atau longitude tidak valid",
+            ),
         ];
         for (data, why) in cases {
             assert_eq!(read(&data, UserId(1), &settings), Err(why.to_owned()), "{data}");

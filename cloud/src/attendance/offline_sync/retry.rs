@@ -42,7 +42,9 @@ pub async fn run(app: &App, who: &Member, id: i64) -> Result<Offline, Fail> {
     };
     let settings = settings::load(&mut tx, who.institution).await?;
     let (verdict, reason, attendance_id) = match candidate(&mut tx, app, who, &row, &settings, now).await? {
-        Ok(candidate) => process::of(books::project(&mut tx, who.institution, &[candidate], now).await?.first().copied()),
+        Ok(candidate) => {
+            process::of(books::project(&mut tx, who.institution, &[candidate], now).await?.first().copied())
+        }
         Err(reason) => (verdict_of(reason), Some(reason), None),
     };
     store::decide(&mut tx, who.institution, id, verdict, reason, attendance_id, now).await?;
@@ -93,7 +95,9 @@ async fn known_by_now(
     card: &UnknownCard,
     at: Stamp,
 ) -> Result<Option<Scan>, Fail> {
-    let Ok((student, serial)) = cards::resolve(tx, app, who.institution, &card.code).await? else { return Ok(None) };
+    let Ok((student, serial)) = cards::resolve(tx, app, who.institution, &card.code).await? else {
+        return Ok(None);
+    };
     let day = card.schedule.zone.day(at.trusted);
     Ok(Some(Scan {
         user: student,

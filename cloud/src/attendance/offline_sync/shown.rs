@@ -28,7 +28,9 @@ pub struct Shown {
 /// What the record says. One that is not understood is shown as it came.
 pub fn read(body: &str, zone: Zone) -> Shown {
     match serde_json::from_str::<Record>(body) {
-        Ok(record) => Shown { event: Some(record.event.0), data: data(&record.what, record.at.claimed, zone) },
+        Ok(record) => {
+            Shown { event: Some(record.event.0), data: data(&record.what, record.at.claimed, zone) }
+        }
         Err(_) => Shown { event: None, data: unread(body) },
     }
 }

@@ -68,7 +68,12 @@ pub async fn count(tx: &mut Tx, institution: InstitutionId, filter: &Filter) -> 
     Ok(count)
 }
 
-pub async fn page(tx: &mut Tx, institution: InstitutionId, filter: &Filter, page: &Page) -> sqlx::Result<Vec<Row>> {
+pub async fn page(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    filter: &Filter,
+    page: &Page,
+) -> sqlx::Result<Vec<Row>> {
     tx.query(
         "SELECT * FROM sync_records WHERE institution_id = $1
          AND (CAST($2 AS BIGINT) IS NULL OR user_id = $2)
@@ -193,7 +198,12 @@ pub async fn move_head(
     Ok(())
 }
 
-pub async fn insert(tx: &mut Tx, institution: InstitutionId, new: &NewRow<'_>, now: Millis) -> sqlx::Result<()> {
+pub async fn insert(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    new: &NewRow<'_>,
+    now: Millis,
+) -> sqlx::Result<()> {
     let message = new.message.filter(|_| !new.verdict.is_success());
     tx.query(
         "INSERT INTO sync_records (institution_id, device_id, log_id, seq, body, hash, received_at, verdict, reason,

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    attendance::fixtures::{FAR, HERE, School, both, choose, class, count, school, student},
+    attendance::tests::{FAR, HERE, School, both, choose, class, count, school, student},
     identity::seed,
     testing::{START, TestApp},
 };
@@ -16,7 +16,8 @@ fn item(user: impl serde::Serialize, kind: &str, timestamp: &str) -> Value {
 }
 
 async fn send(t: &TestApp, token: &str, items: Value) -> Value {
-    let sent = t.post("/api/offline-sync/process-attendance", Some(token), json!({"attendances": items})).await;
+    let sent =
+        t.post("/api/offline-sync/process-attendance", Some(token), json!({"attendances": items})).await;
     assert_eq!(sent.status, 200, "{} {}", t.on, sent.body);
     assert_eq!(sent.body["message"], "Proses sinkronisasi data absensi selesai");
     sent.body["data"].clone()
@@ -118,7 +119,8 @@ async fn the_senders_log_is_a_chain_without_gaps() {
             .map(|day| {
                 let (t, token) = (t.clone(), token.clone());
                 let items = json!([
-                    item(user, "checkin", &format!("2025-11-{day} 07:00:00")), 7,
+                    item(user, "checkin", &format!("2025-11-{day} 07:00:00")),
+                    7,
                     item(user, "checkout", &format!("2025-11-{day} 14:30:00")),
                 ]);
                 tokio::spawn(async move { send(&t, &token, items).await["processed_count"].clone() })
@@ -156,7 +158,7 @@ async fn the_senders_log_is_a_chain_without_gaps() {
 async fn an_admin_sends_for_others_and_the_same_checks_hold_as_online() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
-        let other = super::super::fixtures::school(&t, "B", "5101").await;
+        let other = super::super::tests::school(&t, "B", "5101").await;
         let room = class(&t, &school, "X", None).await;
         let pupil = student(&t, &school, room, "1001").await;
         let stranger = t.user(other.id, "2101", seed::TEACHER).await;
@@ -179,8 +181,12 @@ async fn an_admin_sends_for_others_and_the_same_checks_hold_as_online() {
         )
         .await;
         assert_eq!(done["processed_count"], 1, "{done}");
-        assert_eq!((&done["processed"][0]["status"], &done["processed"][0]["late_minutes"]), (&json!("terlambat"), &json!(1)));
-        let errors: Vec<&str> = done["failed"].as_array().unwrap().iter().map(|f| f["error"].as_str().unwrap()).collect();
+        assert_eq!(
+            (&done["processed"][0]["status"], &done["processed"][0]["late_minutes"]),
+            (&json!("terlambat"), &json!(1))
+        );
+        let errors: Vec<&str> =
+            done["failed"].as_array().unwrap().iter().map(|f| f["error"].as_str().unwrap()).collect();
         assert_eq!(
             errors,
             [
@@ -192,7 +198,10 @@ async fn an_admin_sends_for_others_and_the_same_checks_hold_as_online() {
                 "Waktu absensi tidak masuk akal",
             ]
         );
-        assert_eq!((count(&t, ROWS, &school).await, count(&t, ROWS, &other).await, count(&t, LOG, &other).await), (1, 0, 0));
+        assert_eq!(
+            (count(&t, ROWS, &school).await, count(&t, ROWS, &other).await, count(&t, LOG, &other).await),
+            (1, 0, 0)
+        );
     })
     .await;
 }
@@ -263,7 +272,16 @@ async fn the_log_is_filtered_and_paged() {
         let school = school(&t, "A", "5001").await;
         let (teacher, token) = t.signed_in(school.id, "2001", seed::TEACHER).await;
         let (colleague, other) = t.signed_in(school.id, "2002", seed::TEACHER).await;
-        send(&t, &token, json!([item(teacher, "checkin", "2025-11-19 07:00:00"), item(teacher, "checkin", "2025-11-20 07:00:00"), 1])).await;
+        send(
+            &t,
+            &token,
+            json!([
+                item(teacher, "checkin", "2025-11-19 07:00:00"),
+                item(teacher, "checkin", "2025-11-20 07:00:00"),
+                1
+            ]),
+        )
+        .await;
         send(&t, &other, json!([item(colleague, "checkin", "2025-11-20 23:59:59")])).await;
         let device = log(&t, &school, "").await["data"][0]["device_id"].as_str().unwrap().to_owned();
         for (query, total) in [
@@ -285,10 +303,19 @@ async fn the_log_is_filtered_and_paged() {
         let page = log(&t, &school, "per_page=3&page=2&status=").await;
         assert_eq!((&page["from"], &page["to"], &page["last_page"]), (&json!(4), &json!(4), &json!(2)));
         assert_eq!(page["prev_page_url"], "http://absensi.test/api/offline-sync?per_page=3&page=1");
-        let ids: Vec<i64> = log(&t, &school, "").await["data"].as_array().unwrap().iter().map(|l| l["id"].as_i64().unwrap()).collect();
+        let ids: Vec<i64> = log(&t, &school, "").await["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|l| l["id"].as_i64().unwrap())
+            .collect();
         assert!(ids.is_sorted_by(|a, b| a > b), "the newest first");
         for wrong in ["status=lost", "user_id=me", "device=7", "day=monday", "action_type=a%00b"] {
-            assert_eq!(t.get(&format!("/api/offline-sync?{wrong}"), Some(&school.admin)).await.status, 422, "{wrong}");
+            assert_eq!(
+                t.get(&format!("/api/offline-sync?{wrong}"), Some(&school.admin)).await.status,
+                422,
+                "{wrong}"
+            );
         }
     })
     .await;
@@ -298,30 +325,47 @@ async fn the_log_is_filtered_and_paged() {
 async fn who_may_not_and_what_is_not_there() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
-        let other = super::super::fixtures::school(&t, "B", "5101").await;
+        let other = super::super::tests::school(&t, "B", "5101").await;
         send(&t, &other.admin, json!([1])).await;
         let theirs = log(&t, &other, "").await["data"][0]["id"].clone();
         let unknown = refusal("Log sinkronisasi dengan ID tersebut tidak ditemukan");
         for id in [theirs, json!(999_999)] {
-            assert_eq!(t.get(&format!("/api/offline-sync/{id}"), Some(&school.admin)).await.parts(), (404, &unknown));
-            let retry = t.post(&format!("/api/offline-sync/{id}/retry"), Some(&school.admin), json!({})).await;
+            assert_eq!(
+                t.get(&format!("/api/offline-sync/{id}"), Some(&school.admin)).await.parts(),
+                (404, &unknown)
+            );
+            let retry =
+                t.post(&format!("/api/offline-sync/{id}/retry"), Some(&school.admin), json!({})).await;
             assert_eq!(retry.parts(), (404, &unknown));
         }
         let may_not_read = refusal("Hanya admin atau kepala sekolah yang dapat mengakses log sinkronisasi");
         let may_not_retry = refusal("Hanya admin yang dapat mencoba ulang sinkronisasi");
-        for (number, role) in [("1001", seed::STUDENT), ("2001", seed::TEACHER), ("3001", seed::STAFF), ("4001", seed::PRINCIPAL)] {
+        for (number, role) in [
+            ("1001", seed::STUDENT),
+            ("2001", seed::TEACHER),
+            ("3001", seed::STAFF),
+            ("4001", seed::PRINCIPAL),
+        ] {
             let (_, token) = t.signed_in(school.id, number, role).await;
             let reads = t.get("/api/offline-sync", Some(&token)).await;
             if role == seed::PRINCIPAL {
-                assert_eq!((reads.status.as_u16(), &reads.body["data"]["total"]), (200, &json!(0)), "none of the other school's");
+                assert_eq!(
+                    (reads.status.as_u16(), &reads.body["data"]["total"]),
+                    (200, &json!(0)),
+                    "none of the other school's"
+                );
             } else {
                 assert_eq!(reads.parts(), (403, &may_not_read), "{number}");
                 assert_eq!(t.get("/api/offline-sync/1", Some(&token)).await.parts(), (403, &may_not_read));
             }
-            assert_eq!(t.post("/api/offline-sync/1/retry", Some(&token), json!({})).await.parts(), (403, &may_not_retry));
+            assert_eq!(
+                t.post("/api/offline-sync/1/retry", Some(&token), json!({})).await.parts(),
+                (403, &may_not_retry)
+            );
         }
         let pupil = t.login("1001").await;
-        let sent = t.post("/api/offline-sync/process-attendance", Some(&pupil), json!({"attendances": []})).await;
+        let sent =
+            t.post("/api/offline-sync/process-attendance", Some(&pupil), json!({"attendances": []})).await;
         assert_eq!(sent.parts(), (403, &refusal("Anda tidak memiliki izin untuk memproses absensi offline")));
         for (body, status) in [
             (json!({}), 422),

@@ -75,7 +75,11 @@ pub async fn by_id(tx: &mut Tx, institution: InstitutionId, id: UserId) -> Resul
 }
 
 /// By NISN, NIP or NIK.
-pub async fn by_number(tx: &mut Tx, institution: InstitutionId, number: &str) -> Result<Option<Person>, Fail> {
+pub async fn by_number(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    number: &str,
+) -> Result<Option<Person>, Fail> {
     Ok(store::by_number(tx, institution, number).await?)
 }
 

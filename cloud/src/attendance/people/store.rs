@@ -19,7 +19,11 @@ pub async fn by_ids(tx: &mut Tx, institution: InstitutionId, ids: &[i64]) -> sql
     .await
 }
 
-pub async fn by_number(tx: &mut Tx, institution: InstitutionId, number: &str) -> sqlx::Result<Option<Person>> {
+pub async fn by_number(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    number: &str,
+) -> sqlx::Result<Option<Person>> {
     tx.query(
         "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id, u.photo_path, u.is_active, u.created_at, u.updated_at
          FROM users u LEFT JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5

@@ -2,7 +2,7 @@ use hadir_shared::ids::UserId;
 use serde_json::{Value, json};
 
 use crate::{
-    attendance::fixtures::{HERE, both, class, choose, count, punch, school, shown, student},
+    attendance::tests::{HERE, both, choose, class, count, punch, school, shown, student},
     identity::seed,
     testing::START,
 };
@@ -45,16 +45,28 @@ async fn the_token_that_is_shown_is_the_one_that_is_accepted() {
         assert_eq!(data["code"].as_str().unwrap().len(), 6);
 
         let (user, token) = t.signed_in(school.id, "2002", seed::TEACHER).await;
-        let by_code = t.post("/api/qrcode/verify", Some(&token), verify(data["code"].as_str().unwrap(), "checkin", None)).await;
+        let by_code = t
+            .post("/api/qrcode/verify", Some(&token), verify(data["code"].as_str().unwrap(), "checkin", None))
+            .await;
         assert_eq!(by_code.status, 200, "{}", by_code.body);
         assert_eq!(by_code.body["data"]["qr_token_used"], data["token"], "code and token of a step are one");
         assert_eq!(by_code.body["data"]["user_id"], user.0);
-        let out = t.post("/api/qrcode/verify", Some(&token), verify(data["token"].as_str().unwrap(), "checkout", Some(user))).await;
+        let out = t
+            .post(
+                "/api/qrcode/verify",
+                Some(&token),
+                verify(data["token"].as_str().unwrap(), "checkout", Some(user)),
+            )
+            .await;
         assert_eq!((out.status.as_u16(), &out.body["message"]), (200, &json!("Absen keluar berhasil")));
 
         choose(&t, &school, "qr_refresh_interval", "30").await;
         let slower = t.get("/api/qrcode/dynamic", Some(&school.admin)).await;
-        assert_eq!(slower.body["data"]["expires_at"], START.plus_seconds(30).to_rfc3339_micros(), "settings are read");
+        assert_eq!(
+            slower.body["data"]["expires_at"],
+            START.plus_seconds(30).to_rfc3339_micros(),
+            "settings are read"
+        );
     })
     .await;
 }
@@ -63,7 +75,7 @@ async fn the_token_that_is_shown_is_the_one_that_is_accepted() {
 async fn nobody_but_an_admin_records_somebody_else() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
-        let other = super::super::fixtures::school(&t, "B", "5101").await;
+        let other = super::super::tests::school(&t, "B", "5101").await;
         let room = class(&t, &school, "X", None).await;
         let pupil = student(&t, &school, room, "1001").await;
         let (teacher, token) = t.signed_in(school.id, "2001", seed::TEACHER).await;

@@ -177,8 +177,12 @@ pub async fn enter(
     let outcomes = books::project(tx, institution, &[candidate], now).await?;
     Ok(match outcomes.first() {
         Some(Outcome::Refused(reason)) => Entered::Refused(*reason),
-        Some(Outcome::Stored { attendance_id }) => Entered::New(store::by_id(tx, institution, *attendance_id).await?),
-        _ => Entered::Already(store::of_day(tx, institution, user, day, direction).await?.ok_or(sqlx::Error::RowNotFound)?),
+        Some(Outcome::Stored { attendance_id }) => {
+            Entered::New(store::by_id(tx, institution, *attendance_id).await?)
+        }
+        _ => Entered::Already(
+            store::of_day(tx, institution, user, day, direction).await?.ok_or(sqlx::Error::RowNotFound)?,
+        ),
     })
 }
 

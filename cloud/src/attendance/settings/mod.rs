@@ -188,13 +188,17 @@ async fn apply(
     let (_, before) = texts(tx, institution).await?;
     let texts = changes.iter().map(|change| (change.setting.key.to_owned(), change.value.clone())).collect();
     known::validate(&before, &texts).map_err(|invalid| {
-        let field = changes.iter().find(|change| change.setting.key == invalid.key).map(|change| change.field.clone());
+        let field = changes
+            .iter()
+            .find(|change| change.setting.key == invalid.key)
+            .map(|change| change.field.clone());
         let said = Flaw::Said(format!("{} {}", invalid.key, invalid.problem).into());
         Fail::Invalid(vec![Problem::new(field.unwrap_or(invalid.key), said)])
     })?;
     for change in changes {
         let Setting { key, description, .. } = change.setting;
-        store::put(tx, institution, key, &change.value, change.description.as_deref(), description, now).await?;
+        store::put(tx, institution, key, &change.value, change.description.as_deref(), description, now)
+            .await?;
         let old = before.get(*key).map_or(change.setting.default, String::as_str);
         let entry = Entry::new(by, "setting.update", format!("setting:{key}")).of(institution);
         let after = json!({"value": change.value, "version": version});
@@ -207,7 +211,8 @@ async fn apply(
 async fn shown(tx: &mut Tx, institution: InstitutionId) -> Result<Vec<Shown>, Fail> {
     let since = store::institution_since(tx, institution).await?;
     let rows = store::all(tx, institution).await?;
-    let mut chosen: BTreeMap<String, store::Row> = rows.into_iter().map(|row| (row.key_name.clone(), row)).collect();
+    let mut chosen: BTreeMap<String, store::Row> =
+        rows.into_iter().map(|row| (row.key_name.clone(), row)).collect();
     let show = |setting: &'static Setting| match chosen.remove(setting.key) {
         Some(row) => Shown {
             key_name: setting.key,
@@ -233,7 +238,11 @@ async fn shown_one(tx: &mut Tx, institution: InstitutionId, setting: &Setting) -
 fn value(check: &mut Check, field: String, value: Option<String>) -> String {
     let value = check.required(field.clone(), value);
     check.that(value.chars().count() <= VALUE_MAX, field.clone(), Flaw::TooLong(VALUE_MAX));
-    check.that(!value.chars().any(char::is_control), field, Flaw::WrongType("text without control characters".into()));
+    check.that(
+        !value.chars().any(char::is_control),
+        field,
+        Flaw::WrongType("text without control characters".into()),
+    );
     value
 }
 

@@ -51,7 +51,10 @@ async fn every_key_is_listed_and_one_is_changed_with_its_description() {
         t.put("/api/settings/attendance_radius", Some(&admin), json!({"value": "170"})).await;
         let one = t.get("/api/settings/attendance_radius", Some(&admin)).await;
         assert_eq!(one.body["success"], true);
-        assert_eq!((&one.body["data"]["value"], &one.body["data"]["description"]), (&json!("170"), &json!("Jarak")));
+        assert_eq!(
+            (&one.body["data"]["value"], &one.body["data"]["description"]),
+            (&json!("170"), &json!("Jarak"))
+        );
         assert_eq!(version(&t, school).await, 3);
     })
     .await;
@@ -111,12 +114,24 @@ async fn what_is_refused() {
             let refused = t.put(&format!("/api/settings/{key}"), Some(&admin), body.clone()).await;
             assert_eq!(refused.status, status, "{key} {body}: {}", refused.body);
         }
-        for (number, role) in [("1001", seed::STUDENT), ("2001", seed::TEACHER), ("3001", seed::STAFF), ("4001", seed::PRINCIPAL)] {
+        for (number, role) in [
+            ("1001", seed::STUDENT),
+            ("2001", seed::TEACHER),
+            ("3001", seed::STAFF),
+            ("4001", seed::PRINCIPAL),
+        ] {
             let (_, token) = t.signed_in(school, number, role).await;
-            let body = json!({"success": false, "message": "Hanya admin yang dapat mengakses pengaturan sistem"});
+            let body =
+                json!({"success": false, "message": "Hanya admin yang dapat mengakses pengaturan sistem"});
             assert_eq!(t.get("/api/settings", Some(&token)).await.parts(), (403, &body));
-            assert_eq!(t.put("/api/settings/app_name", Some(&token), json!({"value": "x"})).await.status, 403);
-            assert_eq!(t.put("/api/settings/bulk-update", Some(&token), json!({"settings": []})).await.status, 403);
+            assert_eq!(
+                t.put("/api/settings/app_name", Some(&token), json!({"value": "x"})).await.status,
+                403
+            );
+            assert_eq!(
+                t.put("/api/settings/bulk-update", Some(&token), json!({"settings": []})).await.status,
+                403
+            );
         }
         assert_eq!(t.get("/api/settings", None).await.status, 401);
     })
@@ -151,7 +166,13 @@ async fn ten_changes_at_once_are_ten_versions() {
         let changes = (0..10).map(|i| {
             let (t, admin) = (t.clone(), admin.clone());
             tokio::spawn(async move {
-                t.put("/api/settings/attendance_radius", Some(&admin), json!({"value": (100 + i).to_string()})).await.status
+                t.put(
+                    "/api/settings/attendance_radius",
+                    Some(&admin),
+                    json!({"value": (100 + i).to_string()}),
+                )
+                .await
+                .status
             })
         });
         for change in changes.collect::<Vec<_>>() {

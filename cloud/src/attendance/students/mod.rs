@@ -188,17 +188,24 @@ fn answer(student: Named, entered: Entered) -> Result<Response, Fail> {
 
 async fn by_number(tx: &mut Tx, institution: InstitutionId, number: String) -> Result<Presented, Fail> {
     let person = people::by_number(tx, institution, &number).await?.filter(is_student);
-    let student = person.ok_or_else(|| Fail::not_found("Siswa dengan NISN/NIP/NIK tersebut tidak ditemukan."))?;
+    let student =
+        person.ok_or_else(|| Fail::not_found("Siswa dengan NISN/NIP/NIK tersebut tidak ditemukan."))?;
     Ok(Presented { student, token: format!("MANUAL:{number}") })
 }
 
-async fn by_code(tx: &mut Tx, app: &App, institution: InstitutionId, scanned: &str) -> Result<Presented, Fail> {
+async fn by_code(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    scanned: &str,
+) -> Result<Presented, Fail> {
     let not_valid = || Fail::bad_request("QR code tidak valid");
-    let (student, serial) = cards::resolve(tx, app, institution, scanned).await?.map_err(|why| match why {
-        Unusable::NotValid => not_valid(),
-        Unusable::OtherSchool => Fail::bad_request("Kartu sekolah lain"),
-        Unusable::Revoked => Fail::bad_request("Kartu sudah dicabut"),
-    })?;
+    let (student, serial) =
+        cards::resolve(tx, app, institution, scanned).await?.map_err(|why| match why {
+            Unusable::NotValid => not_valid(),
+            Unusable::OtherSchool => Fail::bad_request("Kartu sekolah lain"),
+            Unusable::Revoked => Fail::bad_request("Kartu sudah dicabut"),
+        })?;
     let student = people::by_id(tx, institution, student).await?.filter(is_student).ok_or_else(not_valid)?;
     Ok(Presented { student, token: serial.to_string() })
 }
@@ -253,12 +260,26 @@ async fn bulk(
     let already_attended = processed_students.iter().filter(|one| one.attended).count();
     let date = day;
     let total_students = students.len();
-    let done = BulkDone { class_id: class, date, total_students, already_attended, newly_attended, processed_students };
+    let done = BulkDone {
+        class_id: class,
+        date,
+        total_students,
+        already_attended,
+        newly_attended,
+        processed_students,
+    };
     Ok(Said("Absensi massal berhasil diproses", done))
 }
 
 /// A student marked with his whole class: as if he had come at the last moment that is on time.
-fn marked(app: &App, by: UserId, student: UserId, class: ClassId, day: SchoolDay, settings: &Settings) -> Candidate {
+fn marked(
+    app: &App,
+    by: UserId,
+    student: UserId,
+    class: ClassId,
+    day: SchoolDay,
+    settings: &Settings,
+) -> Candidate {
     let at = settings.schedule.zone.instant(day, settings.schedule.checkin_end);
     Candidate {
         event: EventId(app.ids.uuid(app.now())),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     attendance::{
-        fixtures::{FAR, HERE, School, both, choose, class, count, picture, school, student},
+        tests::{FAR, HERE, School, both, choose, class, count, picture, school, student},
         roster,
     },
     identity::seed,
@@ -61,19 +61,36 @@ async fn a_card_is_scanned_once_and_the_second_time_tells_the_first() {
         let body = at(json!({"qr_code": card["signed_code"], "class_id": room}), HERE);
         let (status, answer) = scan(&t, &teacher, body.clone()).await;
         let named = json!({"id": pupil, "nisn_nip_nik": "1001", "name": "Orang 1001"});
-        assert_eq!((status, &answer["success"], &answer["message"], &answer["student"]), (200, &json!(true), &json!("Absensi berhasil"), &named));
-        assert_eq!((&answer["data"]["status"], &answer["data"]["qr_token_used"]), (&json!("hadir"), &json!("1")));
+        assert_eq!(
+            (status, &answer["success"], &answer["message"], &answer["student"]),
+            (200, &json!(true), &json!("Absensi berhasil"), &named)
+        );
+        assert_eq!(
+            (&answer["data"]["status"], &answer["data"]["qr_token_used"]),
+            (&json!("hadir"), &json!("1"))
+        );
 
         t.clock.advance_ms(60_000);
-        for again in [body, at(json!({"qr_code": card["qr_code"]}), HERE), at(json!({"nisn_nip_nik": "1001"}), HERE)] {
+        for again in
+            [body, at(json!({"qr_code": card["qr_code"]}), HERE), at(json!({"nisn_nip_nik": "1001"}), HERE)]
+        {
             let (status, answer) = scan(&t, &teacher, again).await;
-            assert_eq!((status, &answer["success"], &answer["message"]), (400, &json!(false), &json!("Sudah absen hari ini")), "{}", t.on);
+            assert_eq!(
+                (status, &answer["success"], &answer["message"]),
+                (400, &json!(false), &json!("Sudah absen hari ini")),
+                "{}",
+                t.on
+            );
             assert_eq!(answer["data"]["timestamp"], START.to_rfc3339_micros(), "the earlier time");
             assert_eq!(answer["student"], named);
         }
         let mut tx = t.app.db.read().await.unwrap();
-        let (class_id, operator): (i64, Option<i64>) =
-            tx.query("SELECT class_id, operator_id FROM attendance WHERE institution_id = $1").bind(school.id.0).one().await.unwrap();
+        let (class_id, operator): (i64, Option<i64>) = tx
+            .query("SELECT class_id, operator_id FROM attendance WHERE institution_id = $1")
+            .bind(school.id.0)
+            .one()
+            .await
+            .unwrap();
         assert_eq!(class_id, room.0);
         assert!(operator.is_some());
     })
@@ -109,7 +126,7 @@ async fn a_number_wins_over_a_card_and_any_class_will_do_at_a_gate() {
 async fn cards_that_let_nobody_in() {
     both(async |t| {
         let Gate { school, room, pupil, teacher } = gate(&t).await;
-        let other = super::super::fixtures::school(&t, "B", "5101").await;
+        let other = super::super::tests::school(&t, "B", "5101").await;
         let theirs = class(&t, &other, "VII A", None).await;
         let stranger = student(&t, &other, theirs, "1301").await;
         let foreign = card(&t, &other, stranger).await;
@@ -132,10 +149,15 @@ async fn cards_that_let_nobody_in() {
         }
         for number in ["1301", "2001", "9999"] {
             let refused = scan(&t, &teacher, at(json!({"nisn_nip_nik": number}), HERE)).await;
-            assert_eq!(refused, (404, refusal("Siswa dengan NISN/NIP/NIK tersebut tidak ditemukan.")), "{number}");
+            assert_eq!(
+                refused,
+                (404, refusal("Siswa dengan NISN/NIP/NIK tersebut tidak ditemukan.")),
+                "{number}"
+            );
         }
         let empty = class(&t, &school, "X IPA 2", None).await;
-        let elsewhere = scan(&t, &teacher, at(json!({"nisn_nip_nik": "1001", "class_id": empty}), HERE)).await;
+        let elsewhere =
+            scan(&t, &teacher, at(json!({"nisn_nip_nik": "1001", "class_id": empty}), HERE)).await;
         assert_eq!(elsewhere, (400, refusal("Siswa tidak terdaftar di kelas ini")));
         let unknown = scan(&t, &teacher, at(json!({"nisn_nip_nik": "1001", "class_id": theirs}), HERE)).await;
         assert_eq!(unknown, (404, refusal("Kelas tidak ditemukan")));
@@ -144,8 +166,10 @@ async fn cards_that_let_nobody_in() {
         let mut tx = t.app.db.write().await.unwrap();
         let (epoch, key) = roster::card_key(&mut tx, &t.app, school.id).await.unwrap();
         drop(tx);
-        let unheard_of = Card { institution: school.id, student: pupil, serial: 200, epoch }.sign(&key).unwrap();
-        let (status, _) = scan(&t, &teacher, at(json!({"qr_code": unheard_of, "class_id": room}), HERE)).await;
+        let unheard_of =
+            Card { institution: school.id, student: pupil, serial: 200, epoch }.sign(&key).unwrap();
+        let (status, _) =
+            scan(&t, &teacher, at(json!({"qr_code": unheard_of, "class_id": room}), HERE)).await;
         assert_eq!(status, 200, "its signature is enough");
     })
     .await;
@@ -185,8 +209,14 @@ async fn who_may_scan_and_what_makes_no_sense() {
         let denied = refusal("Hanya guru yang dapat melakukan absensi siswa");
         for who in [&pupil_token, &principal] {
             assert_eq!(scan(&t, who, at(json!({"nisn_nip_nik": "1001"}), HERE)).await, (403, denied.clone()));
-            assert_eq!(t.post("/api/student-attendance/bulk", Some(who), json!({"class_id": 1})).await.parts(), (403, &denied));
-            assert_eq!(t.get("/api/student-attendance/class-status/1", Some(who)).await.parts(), (403, &denied));
+            assert_eq!(
+                t.post("/api/student-attendance/bulk", Some(who), json!({"class_id": 1})).await.parts(),
+                (403, &denied)
+            );
+            assert_eq!(
+                t.get("/api/student-attendance/class-status/1", Some(who)).await.parts(),
+                (403, &denied)
+            );
         }
         for (body, field) in [
             (at(json!({}), HERE), "qr_code"),
@@ -255,7 +285,7 @@ async fn a_whole_class_is_marked_but_for_those_who_came() {
         let empty = class(&t, &school, "X IPA 2", None).await;
         let none = bulk(json!({"class_id": empty})).await;
         assert_eq!(none.parts(), (400, &refusal("Tidak ada siswa terdaftar di kelas ini")));
-        let other = super::super::fixtures::school(&t, "B", "5101").await;
+        let other = super::super::tests::school(&t, "B", "5101").await;
         let theirs = class(&t, &other, "VII A", None).await;
         student(&t, &other, theirs, "1301").await;
         let foreign = bulk(json!({"class_id": theirs})).await;

@@ -41,7 +41,8 @@ pub async fn school(t: &TestApp, code: &str, admin: &str) -> School {
 }
 
 pub async fn choose(t: &TestApp, school: &School, key: &str, value: &str) {
-    let changed = t.put(&format!("/api/settings/{key}"), Some(&school.admin), json!({ "value": value })).await;
+    let changed =
+        t.put(&format!("/api/settings/{key}"), Some(&school.admin), json!({ "value": value })).await;
     assert_eq!(changed.status, 200, "{}", changed.body);
 }
 
@@ -111,8 +112,10 @@ pub async fn count(t: &TestApp, sql: &'static str, school: &School) -> i64 {
 pub fn picture(across: u32) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let mut png = std::io::Cursor::new(Vec::new());
-    image::RgbImage::from_fn(across, across, |x, y| image::Rgb([(x % 256) as u8, (y % 256) as u8, 90]))
-        .write_to(&mut png, image::ImageFormat::Png)
-        .unwrap();
+    image::RgbImage::from_fn(across, across, |x, y| {
+        image::Rgb([u8::try_from(x % 256).unwrap(), u8::try_from(y % 256).unwrap(), 90])
+    })
+    .write_to(&mut png, image::ImageFormat::Png)
+    .unwrap();
     format!("data:image/png;base64,{}", STANDARD.encode(png.into_inner()))
 }
