@@ -18,6 +18,7 @@ use hadir_shared::{
         batch::{Batch, Health, RECEIPT_CONTENT_TYPE, Receipt},
         enrolment::{Enrol, Enrolled},
         record::{Method, RECORD_VERSION, Record, Scan, Stamp, What},
+        request::{DEVICE_HEADER, NONCE_HEADER, SIGNATURE_HEADER, SignedRequest},
     },
 };
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -25,6 +26,8 @@ use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
 use crate::{now, random_id};
+
+const BATCHES: &str = "/api/offline-sync/batches";
 
 /// An enrolled box, and what it has sent so far.
 #[derive(Debug, Clone)]
@@ -168,10 +171,17 @@ impl HandBox {
         batch: BatchId,
         body: Vec<u8>,
     ) -> anyhow::Result<Receipt> {
+        let nonce = random_id();
+        let signed =
+            SignedRequest { device: self.device, nonce, method: "POST", target: BATCHES, body: &body };
+        let signature = signed.sign(&self.key);
         let answer = client
-            .post(format!("{}/api/offline-sync/batches", self.cloud))
+            .post(format!("{}{BATCHES}", self.cloud))
             .header(CONTENT_TYPE, "application/json")
             .header(CONTENT_ENCODING, "zstd")
+            .header(DEVICE_HEADER, self.device.to_string())
+            .header(NONCE_HEADER, nonce.to_string())
+            .header(SIGNATURE_HEADER, signature.to_string())
             .body(body)
             .send()
             .await?;

@@ -26,13 +26,11 @@ pub async fn run(summary: &mut Summary, install: bool, advisories: Option<&Path>
     }
     let tree = ["deny", "--offline", "--log-level", "error", "check", "bans", "licenses", "sources"];
     summary.step("deny", quiet(command("cargo", &tree))).await?;
-    match advisories {
-        Some(database) => summary.step("advisories", known_weaknesses(database)).await,
-        None => {
-            summary.skip("advisories", "no --advisory-db PATH");
-            Ok(())
-        }
+    if let Some(database) = advisories {
+        return summary.step("advisories", known_weaknesses(database)).await;
     }
+    summary.skip("advisories", "no --advisory-db PATH");
+    Ok(())
 }
 
 /// Looks the tree up in a copy of the RustSec database, a clone or only its `crates` folder.

@@ -26,8 +26,8 @@ use crate::card::{Pupil, pupils};
 const BOXES: u32 = 8;
 const BATCHES: u32 = 15;
 const DAY_MS: i64 = 24 * 3600 * 1000;
-/// The demo has records of the last month already.
-const FIRST_DAY: i64 = 40;
+/// Days ago; today is not over.
+const FIRST_DAY: i64 = 1;
 
 pub async fn measure(programs: &Path, folder: &Path, scale: Scale) -> anyhow::Result<Vec<Row>> {
     let batches = scale.of(BATCHES * 10) / 10;
@@ -90,7 +90,7 @@ async fn ingest(programs: &Path, data: &Path, database: Option<&str>, batches: u
         plan = plan.with("DATABASE_URL", url);
         plan.run(&["migrate"]).await?;
     }
-    plan.run(&["demo"]).await?;
+    plan.run(&["demo", "--days", "0"]).await?;
     let cloud = plan.start().await?;
     let pupils = pupils(&Api::login(cloud.url(), "5001", PASSWORD).await?).await?;
     let client = client()?;

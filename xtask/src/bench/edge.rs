@@ -34,7 +34,7 @@ pub async fn measure(programs: &Path, folder: &Path, scale: Scale) -> anyhow::Re
     fs::create_dir_all(&cloud_data)?;
     let plan = Plan::cloud(&cloud_data)?.binary(programs.join("hadir-cloud"));
     eprintln!("loading {} students …", scale.of(CLASS_SIZE) * 6);
-    plan.run(&["demo", "--class-size", &scale.of(CLASS_SIZE).to_string()]).await?;
+    plan.run(&["demo", "--class-size", &scale.of(CLASS_SIZE).to_string(), "--days", "0"]).await?;
     let cloud = plan.start().await?;
     let line = Proxy::start(cloud.url().trim_start_matches("http://").parse()?).await?;
     let data = folder.join("edge");
