@@ -59,7 +59,8 @@ pub async fn ingest(app: &App, proven: &Proven) -> Result<Receipt, Refused> {
         }
         Err(failed) => return Err(failed),
     };
-    let mut done = Done { verdicts: told_before(&mut tx, whose, batch, meeting.skip).await?, ..Done::default() };
+    let mut done =
+        Done { verdicts: told_before(&mut tx, whose, batch, meeting.skip).await?, ..Done::default() };
     let head = append(&mut tx, whose, proven, &fence, &meeting, is_revoked, now, &mut done).await?;
     let down = roster::down(&mut tx, whose.institution).await?;
     tx.commit().await?;
@@ -100,7 +101,12 @@ async fn stands(tx: &mut Tx, whose: Whose, proven: &Proven, head: Head) -> Resul
 }
 
 /// The verdicts of a batch whose receipt was lost are told again.
-async fn told_before(tx: &mut Tx, whose: Whose, batch: &Batch, held: usize) -> Result<Vec<RecordVerdict>, Fail> {
+async fn told_before(
+    tx: &mut Tx,
+    whose: Whose,
+    batch: &Batch,
+    held: usize,
+) -> Result<Vec<RecordVerdict>, Fail> {
     if held == 0 {
         return Ok(Vec::new());
     }

@@ -101,7 +101,9 @@ async fn receive(
         drop(place);
         receipt
     };
-    let receipt = tokio::spawn(work.in_current_span()).await.map_err(|e| anyhow!("a batch was not finished: {e}"))??;
+    let receipt = tokio::spawn(work.in_current_span())
+        .await
+        .map_err(|e| anyhow!("a batch was not finished: {e}"))??;
     metrics::histogram!("sync_batch_duration_seconds").record(started.elapsed().as_secs_f64());
     answer(&receipt)
 }
@@ -141,8 +143,10 @@ impl FromRequestParts<App> for Admitted {
     type Rejection = Fail;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fail> {
-        let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let load = if length.is_some_and(|length: u64| length <= LIGHT_BYTES) { Load::Light } else { Load::Ingest };
+        let length =
+            parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let load =
+            if length.is_some_and(|length: u64| length <= LIGHT_BYTES) { Load::Light } else { Load::Ingest };
         Ok(Self { load, place: app.sync.enter(app, load).await? })
     }
 }

@@ -72,12 +72,8 @@ pub fn read(event: &str, device: DeviceId) -> Reading {
     match what {
         // PostgreSQL has no text with a NUL in it.
         What::Scan(scan) if scan.token.contains('\0') || scan.gate.contains('\0') => Reading::Unreadable,
-        What::Scan(scan) => {
-            Reading::Passage(Box::new(Candidate::scanned(event, at, *scan, device)), stamps)
-        }
-        What::UnknownCard(_) => {
-            Reading::Plain(action, stamps, Verdict::Refused, Some(Reason::UnknownCard))
-        }
+        What::Scan(scan) => Reading::Passage(Box::new(Candidate::scanned(event, at, *scan, device)), stamps),
+        What::UnknownCard(_) => Reading::Plain(action, stamps, Verdict::Refused, Some(Reason::UnknownCard)),
         What::KeyRotation(rotation) => Reading::Rotation(rotation, stamps),
         What::Boot(_) | What::ClockSample(_) | What::ClockStep(_) => {
             Reading::Plain(action, stamps, Verdict::Stored, None)
@@ -212,7 +208,14 @@ mod tests {
             (&own, 2, 1, 0, Err(Refusal::Gap { expected: 1 }), "a heartbeat after the cloud lost everything"),
             (&own, 4, 3, 3, met(0), "a heartbeat at the head"),
             (&own, 1, 2, 5, Ok(Meeting { skip: 2, probe: Some(own[2]) }), "long held"),
-            (&own, 3, 2, 5, Ok(Meeting { skip: 0, probe: Some(own[2]) }), "a heartbeat of a box that lost its end"),
+            (
+                &own,
+                3,
+                2,
+                5,
+                Ok(Meeting { skip: 0, probe: Some(own[2]) }),
+                "a heartbeat of a box that lost its end",
+            ),
             (&other, 4, 6, 3, forked(3), "another history before it"),
             (&other, 2, 6, 3, forked(3), "another history within it"),
             (&other, 4, 3, 3, forked(3), "a heartbeat of another history"),

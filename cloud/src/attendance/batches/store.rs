@@ -249,7 +249,11 @@ pub async fn append(tx: &mut Tx, whose: Whose, lines: &[Line<'_>], now: Millis) 
 
 /// Every log and how far it is held, to be written into a backup's manifest.
 pub async fn heads(tx: &mut Tx) -> sqlx::Result<Vec<super::Held>> {
-    tx.query("SELECT institution_id, device_id, log_id, high_seq, high_hash FROM device_logs ORDER BY 1, 2, 3").all().await
+    tx.query(
+        "SELECT institution_id, device_id, log_id, high_seq, high_hash FROM device_logs ORDER BY 1, 2, 3",
+    )
+    .all()
+    .await
 }
 
 /// Never lowers, and never past what is held under the very hash that the backup has.

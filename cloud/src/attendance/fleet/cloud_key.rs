@@ -24,7 +24,8 @@ pub async fn open(tx: &mut Tx, now: Millis, ids: &Ids, seal: &Seal) -> anyhow::R
     }
     let (sealed,) = row.context("no key signs receipts")?;
     let secret = seal.open(PURPOSE, &sealed).context("the sync key in the database")?;
-    let seed: Zeroizing<[u8; 32]> = Zeroizing::new(secret.as_slice().try_into().context("a key has 32 bytes")?);
+    let seed: Zeroizing<[u8; 32]> =
+        Zeroizing::new(secret.as_slice().try_into().context("a key has 32 bytes")?);
     Ok(SecretKey::from_seed(&seed))
 }
 

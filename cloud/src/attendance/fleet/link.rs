@@ -122,7 +122,9 @@ impl Link {
         };
         let Some(place) = lane.enter().await else {
             metrics::counter!("sync_shed_total").increment(1);
-            return Err(Fail::Unavailable { retry_after: Duration::from_millis(2_000 + app.ids.below(4_000)) });
+            return Err(Fail::Unavailable {
+                retry_after: Duration::from_millis(2_000 + app.ids.below(4_000)),
+            });
         };
         Ok(place)
     }
@@ -133,8 +135,8 @@ impl Link {
         if enrolments.len() >= DEVICES {
             enrolments.retain_recent();
         }
-        enrolments.check_key(&address).map_err(|not_until| {
-            Fail::TooMany { retry_after: not_until.wait_time_from(DefaultClock::default().now()) }
+        enrolments.check_key(&address).map_err(|not_until| Fail::TooMany {
+            retry_after: not_until.wait_time_from(DefaultClock::default().now()),
         })
     }
 

@@ -50,6 +50,8 @@ use crate::{
 
 pub mod cloud_key;
 pub mod device;
+#[cfg(test)]
+pub mod hand;
 pub mod link;
 mod refused;
 mod store;
@@ -221,7 +223,8 @@ async fn join(tx: &mut Tx, app: &App, hash: &str, new: New) -> Result<(Instituti
         Some(_) => return Err(Fail::conflict("Kunci perangkat ini sudah terdaftar")),
         None => {
             let device = DeviceId(app.ids.uuid(now));
-            let inserted = store::insert_device(tx, institution, device, &new.name, &key, &new.version, now).await?;
+            let inserted =
+                store::insert_device(tx, institution, device, &new.name, &key, &new.version, now).await?;
             if inserted == 0 {
                 return Err(Fail::conflict("Kunci perangkat ini sudah terdaftar"));
             }

@@ -34,7 +34,9 @@ impl IntoResponse for Refused {
         };
         let (status, message) = match refusal {
             Refusal::Gap { .. } => (StatusCode::CONFLICT, "Data sebelum kiriman ini belum diterima server"),
-            Refusal::Fork { .. } => (StatusCode::CONFLICT, "Riwayat perangkat berbeda dengan yang ada di server"),
+            Refusal::Fork { .. } => {
+                (StatusCode::CONFLICT, "Riwayat perangkat berbeda dengan yang ada di server")
+            }
             Refusal::Upgrade { .. } => (StatusCode::UPGRADE_REQUIRED, "Perangkat harus diperbarui"),
             Refusal::Refetch { .. } => (StatusCode::GONE, "Roster harus diambil ulang"),
         };

@@ -13,7 +13,10 @@ const ALGORITHM: &str = "Ed25519-sync";
 
 /// Sealed.
 pub async fn active_cloud_key(tx: &mut Tx) -> sqlx::Result<Option<(String,)>> {
-    tx.query("SELECT secret FROM signing_keys WHERE algorithm = $1 AND state = 'active'").bind(ALGORITHM).opt().await
+    tx.query("SELECT secret FROM signing_keys WHERE algorithm = $1 AND state = 'active'")
+        .bind(ALGORITHM)
+        .opt()
+        .await
 }
 
 pub async fn cloud_keys(tx: &mut Tx) -> sqlx::Result<Vec<(String,)>> {
@@ -23,7 +26,13 @@ pub async fn cloud_keys(tx: &mut Tx) -> sqlx::Result<Vec<(String,)>> {
         .await
 }
 
-pub async fn insert_cloud_key(tx: &mut Tx, kid: &str, secret: &str, public: &str, now: Millis) -> sqlx::Result<u64> {
+pub async fn insert_cloud_key(
+    tx: &mut Tx,
+    kid: &str,
+    secret: &str,
+    public: &str,
+    now: Millis,
+) -> sqlx::Result<u64> {
     tx.query(
         "INSERT INTO signing_keys (kid, algorithm, secret, public, state, created_at)
          VALUES ($1, $2, $3, $4, 'active', $5) ON CONFLICT DO NOTHING",
@@ -39,11 +48,13 @@ pub async fn insert_cloud_key(tx: &mut Tx, kid: &str, secret: &str, public: &str
 
 /// The store's name; `id` where it has none yet.
 pub async fn store_id(tx: &mut Tx, id: Uuid, now: Millis) -> sqlx::Result<Uuid> {
-    tx.query("INSERT INTO store_incarnation (one, id, created_at) VALUES (1, $1, $2) ON CONFLICT (one) DO NOTHING")
-        .bind(id)
-        .bind(now.0)
-        .run()
-        .await?;
+    tx.query(
+        "INSERT INTO store_incarnation (one, id, created_at) VALUES (1, $1, $2) ON CONFLICT (one) DO NOTHING",
+    )
+    .bind(id)
+    .bind(now.0)
+    .run()
+    .await?;
     let (id,) = tx.query("SELECT id FROM store_incarnation WHERE one = 1").one().await?;
     Ok(id)
 }
@@ -83,7 +94,12 @@ pub struct ListedRow {
     pub roster_cursor: Option<i64>,
 }
 
-pub async fn list(tx: &mut Tx, institution: InstitutionId, offset: i64, limit: i64) -> sqlx::Result<Vec<ListedRow>> {
+pub async fn list(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    offset: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<ListedRow>> {
     tx.query(
         "SELECT id, name, public_key, version, enrolled_at, revoked_at, last_seen_at, clock_offset_ms, pending,
             oldest_pending_at, disk_free_bytes, roster_cursor FROM edge_devices
@@ -97,8 +113,11 @@ pub async fn list(tx: &mut Tx, institution: InstitutionId, offset: i64, limit: i
 }
 
 pub async fn count(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<i64> {
-    let (total,) =
-        tx.query("SELECT COUNT(*) FROM edge_devices WHERE institution_id = $1").bind(institution.0).one().await?;
+    let (total,) = tx
+        .query("SELECT COUNT(*) FROM edge_devices WHERE institution_id = $1")
+        .bind(institution.0)
+        .one()
+        .await?;
     Ok(total)
 }
 
@@ -149,7 +168,10 @@ pub async fn insert_device(
 
 /// Id, school, and whether it is revoked.
 pub async fn device_by_key(tx: &mut Tx, key: &str) -> sqlx::Result<Option<(Uuid, i64, Option<i64>)>> {
-    tx.query("SELECT id, institution_id, revoked_at FROM edge_devices WHERE public_key = $1").bind(key).opt().await
+    tx.query("SELECT id, institution_id, revoked_at FROM edge_devices WHERE public_key = $1")
+        .bind(key)
+        .opt()
+        .await
 }
 
 // Enrolment.
@@ -174,12 +196,14 @@ pub async fn lock_code(tx: &mut Tx, hash: &str) -> sqlx::Result<Option<CodeRow>>
 }
 
 pub async fn use_code(tx: &mut Tx, hash: &str, device: DeviceId, now: Millis) -> sqlx::Result<u64> {
-    tx.query("UPDATE enrolment_codes SET device_id = $2, used_at = $3 WHERE code_hash = $1 AND device_id IS NULL")
-        .bind(hash)
-        .bind(device.0)
-        .bind(now.0)
-        .run()
-        .await
+    tx.query(
+        "UPDATE enrolment_codes SET device_id = $2, used_at = $3 WHERE code_hash = $1 AND device_id IS NULL",
+    )
+    .bind(hash)
+    .bind(device.0)
+    .bind(now.0)
+    .run()
+    .await
 }
 
 /// Code and name.
