@@ -1,1 +1,163 @@
+//! Joining, the list, and being shut out, through the router, on both databases.
 
+use hadir_shared::{ids::DeviceId, time::Millis, wire::enrolment::Enrolled};
+use serde_json::{Value, json};
+
+use super::hand::{HandBox, ask, code, new_key};
+use crate::{
+    identity::seed,
+    testing::{Answer, START, TestApp},
+};
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+fn said(answer: &Answer) -> (u16, &str) {
+    (answer.status.as_u16(), answer.body["message"].as_str().unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_code_lets_one_box_in_and_tells_it_again_what_it_told() {
+    TestApp::both(async |t| {
+        let school = t.institution("SMAN1").await;
+        let (key, code) = (new_key(&t).public(), code(&t, school).await);
+        let first = ask(&t, &code.to_lowercase().replace('-', " "), &key).await;
+        assert_eq!(first.status, 200, "{} {}", t.on, first.body);
+        let enrolled: Enrolled = serde_json::from_value(first.body.clone()).unwrap();
+        assert_eq!((enrolled.institution, enrolled.institution_code.as_str()), (school, "SMAN1"));
+        assert_eq!((enrolled.cloud_key, enrolled.time), (t.app.sync.key().public(), START));
+        assert_eq!(ask(&t, &code, &key).await.body, first.body, "{} the answer was lost", t.on);
+
+        let other = new_key(&t).public();
+        let used = (410, "Kode pendaftaran sudah digunakan");
+        assert_eq!(said(&ask(&t, &code, &other).await), used, "{}", t.on);
+        let unknown = (404, "Kode pendaftaran tidak dikenal");
+        assert_eq!(said(&ask(&t, "AAAAA-AAAAA", &other).await), unknown);
+        t.clock.set(START.plus_millis(2 * DAY_MS));
+        assert_eq!(ask(&t, &code, &key).await.status, 200, "{} even when it is late", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn codes_expire_keys_belong_to_one_school_and_protocols_are_named() {
+    TestApp::both(async |t| {
+        let (school, other) = (t.institution("A").await, t.institution("B").await);
+        let (first, late) = (code(&t, school).await, code(&t, school).await);
+        let key = new_key(&t).public();
+        assert_eq!(ask(&t, &first, &key).await.status, 200);
+        t.clock.set(START.plus_millis(DAY_MS));
+        let expired = (410, "Kode pendaftaran sudah kedaluwarsa");
+        assert_eq!(said(&ask(&t, &late, &new_key(&t).public()).await), expired, "{}", t.on);
+
+        let elsewhere = code(&t, other).await;
+        let taken = (409, "Kunci perangkat ini sudah terdaftar");
+        assert_eq!(said(&ask(&t, &elsewhere, &key).await), taken, "{}", t.on);
+        let anew = code(&t, school).await;
+        assert_eq!(ask(&t, &anew, &key).await.status, 200, "a box that lost all its answers");
+        assert_eq!(said(&ask(&t, &anew, &new_key(&t).public()).await).0, 410, "and that code is used");
+
+        let path = "/api/offline-sync/enrolments";
+        let body = |proto: u16, name: &str| {
+            json!({"proto": proto, "code": elsewhere, "public_key": new_key(&t).public(), "name": name, "version": "1"})
+        };
+        assert_eq!(t.post(path, None, body(9, "Gerbang")).await.body["refusal"]["error"], "upgrade");
+        let unnamed = t.post(path, None, body(1, "  ")).await;
+        assert_eq!((unnamed.status.as_u16(), &unnamed.body["errors"]["name"][0]), (422, &json!("name wajib diisi")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_boxes_with_one_code_one_gets_in() {
+    TestApp::both(async |t| {
+        let school = t.institution("A").await;
+        for _ in 0..8 {
+            let code = code(&t, school).await;
+            let (one, two) = (new_key(&t).public(), new_key(&t).public());
+            let (one, two) = tokio::join!(ask(&t, &code, &one), ask(&t, &code, &two));
+            let mut statuses = [one.status.as_u16(), two.status.as_u16()];
+            statuses.sort_unstable();
+            assert_eq!(statuses, [200, 410], "{}", t.on);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_tries_codes_is_slowed_down() {
+    TestApp::both(async |t| {
+        let key = new_key(&t).public();
+        let mut refused = None;
+        for _ in 0..30 {
+            let answer = ask(&t, "BBBBB-BBBBB", &key).await;
+            if answer.status == 429 {
+                refused = Some(answer);
+                break;
+            }
+        }
+        let refused = refused.expect("thirty tries in one breath");
+        assert!(refused.headers.contains_key("retry-after"), "{}", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_fleet_is_seen_by_those_who_lead_the_school_and_ruled_by_its_admin() {
+    TestApp::both(async |t| {
+        let (school, other) = (t.institution("A").await, t.institution("B").await);
+        let (_, admin) = t.signed_in(school, "5001", seed::ADMIN).await;
+        let (_, principal) = t.signed_in(school, "4001", seed::PRINCIPAL).await;
+        let (_, teacher) = t.signed_in(school, "2001", seed::TEACHER).await;
+        let (_, stranger) = t.signed_in(other, "5101", seed::ADMIN).await;
+        let mut own = HandBox::enrol(&t, school).await;
+        HandBox::enrol(&t, other).await;
+        let beat = own.batch(&t, vec![]);
+        own.deliver(&t, &beat).await;
+
+        let list = t.get("/api/edge-devices", Some(&principal)).await;
+        let rows = list.body["data"]["data"].as_array().unwrap();
+        assert_eq!((rows.len(), &list.body["data"]["total"]), (1, &json!(1)), "{} only the own", t.on);
+        assert_eq!(rows[0]["id"], json!(own.device));
+        let shown = ["last_seen_at", "clock_offset_ms", "pending", "revoked_at"].map(|field| rows[0][field].clone());
+        let at = json!(START.to_rfc3339_micros());
+        assert_eq!(shown, [at.clone(), json!(1_500), json!(3), Value::Null], "{}", t.on);
+        assert_eq!(t.get("/api/edge-devices", Some(&teacher)).await.status, 403);
+        assert_eq!(t.get("/api/edge-devices", None).await.status, 401);
+
+        let revoke = |device: DeviceId| format!("/api/edge-devices/{device}/revoke");
+        assert_eq!(t.post(&revoke(own.device), Some(&principal), json!({})).await.status, 403);
+        assert_eq!(t.post(&revoke(own.device), Some(&stranger), json!({})).await.status, 404, "{}", t.on);
+        assert!(own.get(&t, "/api/offline-sync/roster/snapshot").await.status == 200, "nothing happened");
+        let done = t.post(&revoke(own.device), Some(&admin), json!({})).await;
+        assert_eq!((said(&done), &done.body["data"]["revoked_at"]), ((200, "Perangkat berhasil dicabut"), &at));
+        t.clock.set(Millis(START.0 + 5));
+        let again = t.post(&revoke(own.device), Some(&admin), json!({})).await;
+        assert_eq!(again.body["data"]["revoked_at"], at, "{} once is enough", t.on);
+        let mut tx = t.app.db.read().await.unwrap();
+        let audited = "SELECT COUNT(*) FROM audit_log WHERE action = 'device.revoke' AND institution_id = $1";
+        let (rows,): (i64,) = tx.query(audited).bind(school.0).one().await.unwrap();
+        assert_eq!(rows, 1, "{}", t.on);
+        drop(tx);
+
+        let made = t.post("/api/edge-devices/codes", Some(&admin), json!({})).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let fresh = ask(&t, made.body["data"]["code"].as_str().unwrap(), &new_key(&t).public()).await;
+        assert_eq!(fresh.body["institution"], json!(school), "{}", t.on);
+        assert_eq!(t.post("/api/edge-devices/codes", Some(&teacher), json!({})).await.status, 403);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_clouds_key_and_the_stores_name_outlive_a_restart_and_are_no_web_key() {
+    TestApp::both(async |t| {
+        let again = t.another_node().await;
+        assert_eq!(again.app.sync.key().public(), t.app.sync.key().public(), "{}", t.on);
+        assert_eq!(again.app.sync.store(), t.app.sync.store());
+        assert_eq!(t.app.identity.keys().jwks()["keys"].as_array().unwrap().len(), 1, "{}", t.on);
+        t.app.identity.keys().rotate(&t.app).await.unwrap();
+        let after = t.another_node().await;
+        assert_eq!(after.app.sync.key().public(), t.app.sync.key().public(), "tokens' keys are changed alone");
+    })
+    .await;
+}

@@ -36,11 +36,9 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    attendance::{
-        fleet::{
-            Load, Refused,
-            device::{Device, Signed},
-        },
+    attendance::fleet::{
+        Load, Refused,
+        device::{Device, Signed},
     },
     db::Tx,
     fail::Fail,
@@ -80,7 +78,11 @@ struct Cursor {
     since: Option<i64>,
 }
 
-async fn page(State(app): State<App>, Params(cursor): Params<Cursor>, signed: Signed) -> Result<Response, Refused> {
+async fn page(
+    State(app): State<App>,
+    Params(cursor): Params<Cursor>,
+    signed: Signed,
+) -> Result<Response, Refused> {
     let device = signed.active()?;
     let _place = app.sync.enter(&app, Load::Light).await?;
     let mut tx = app.db.read().await?;
@@ -162,7 +164,8 @@ async fn materialise(app: &App, institution: InstitutionId) -> Result<store::Sna
     let now = app.now();
     let mut tx = app.db.write().await?;
     let head = store::lock_head(&mut tx, institution).await?.ok_or_else(no_roster)?;
-    let entries: Vec<Entry> = store::living(&mut tx, institution).await?.into_iter().map(Entry::from).collect();
+    let entries: Vec<Entry> =
+        store::living(&mut tx, institution).await?.into_iter().map(Entry::from).collect();
     let mut names = Vec::new();
     for entries in entries.chunks(PAGE_ENTRIES) {
         let body = serde_json::to_string(entries).map_err(anyhow::Error::from)?;
@@ -182,13 +185,20 @@ async fn materialise(app: &App, institution: InstitutionId) -> Result<store::Sna
     Ok(made)
 }
 
-async fn chunk(State(app): State<App>, Segment(hash): Segment<Hash>, signed: Signed) -> Result<Response, Fail> {
+async fn chunk(
+    State(app): State<App>,
+    Segment(hash): Segment<Hash>,
+    signed: Signed,
+) -> Result<Response, Fail> {
     let institution = signed.active()?.institution;
     let _place = app.sync.enter(&app, Load::Light).await?;
     let body = store::chunk(&mut app.db.read().await?, institution, hash).await?;
     let body = body.ok_or_else(|| Fail::not_found("Bagian roster tidak ditemukan"))?;
     // Named by its hash: it never changes.
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "private, max-age=86400, immutable")];
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "private, max-age=86400, immutable"),
+    ];
     Ok((headers, Body::from(body)).into_response())
 }
 

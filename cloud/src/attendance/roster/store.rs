@@ -57,10 +57,13 @@ pub async fn put_entries(
     entries: &[(Entry, Hash)],
     now: Millis,
 ) -> sqlx::Result<u64> {
-    let rows = || entries.iter().map(|(e, hash)| Column(&e.entity, &e.key, e.cseq, &e.body, *hash, e.deleted));
+    let rows =
+        || entries.iter().map(|(e, hash)| Column(&e.entity, &e.key, e.cseq, &e.body, *hash, e.deleted));
     let json = match tx {
         Tx::Pg(_) => String::new(),
-        Tx::Sqlite(_) => serde_json::to_string(&rows().collect::<Vec<_>>()).map_err(|e| sqlx::Error::Encode(e.into()))?,
+        Tx::Sqlite(_) => {
+            serde_json::to_string(&rows().collect::<Vec<_>>()).map_err(|e| sqlx::Error::Encode(e.into()))?
+        }
     };
     tx.query_split(
         "INSERT INTO roster_entries AS r
@@ -160,19 +163,30 @@ pub async fn living(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec
 }
 
 /// Kind, key and hash of everything that lives: what the digest is made of.
-pub async fn living_hashes(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<(String, String, String)>> {
-    tx.query("SELECT entity, entity_key, hash FROM roster_entries WHERE institution_id = $1 AND NOT is_deleted")
-        .bind(institution.0)
-        .all()
-        .await
+pub async fn living_hashes(
+    tx: &mut Tx,
+    institution: InstitutionId,
+) -> sqlx::Result<Vec<(String, String, String)>> {
+    tx.query(
+        "SELECT entity, entity_key, hash FROM roster_entries WHERE institution_id = $1 AND NOT is_deleted",
+    )
+    .bind(institution.0)
+    .all()
+    .await
 }
 
-pub async fn living_keys(tx: &mut Tx, institution: InstitutionId, entity: &str) -> sqlx::Result<Vec<(String,)>> {
-    tx.query("SELECT entity_key FROM roster_entries WHERE institution_id = $1 AND entity = $2 AND NOT is_deleted")
-        .bind(institution.0)
-        .bind(entity)
-        .all()
-        .await
+pub async fn living_keys(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    entity: &str,
+) -> sqlx::Result<Vec<(String,)>> {
+    tx.query(
+        "SELECT entity_key FROM roster_entries WHERE institution_id = $1 AND entity = $2 AND NOT is_deleted",
+    )
+    .bind(institution.0)
+    .bind(entity)
+    .all()
+    .await
 }
 
 // Snapshots.
@@ -216,7 +230,13 @@ pub async fn put_snapshot(
 }
 
 /// One that is there already is young again, so that it outlives the snapshot it belongs to.
-pub async fn put_chunk(tx: &mut Tx, institution: InstitutionId, hash: Hash, body: &str, now: Millis) -> sqlx::Result<u64> {
+pub async fn put_chunk(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    hash: Hash,
+    body: &str,
+    now: Millis,
+) -> sqlx::Result<u64> {
     tx.query(
         "INSERT INTO roster_chunks (institution_id, hash, body, created_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (institution_id, hash) DO UPDATE SET created_at = excluded.created_at",
@@ -326,7 +346,11 @@ pub struct CardRow {
     pub is_active: bool,
 }
 
-pub async fn cards(tx: &mut Tx, institution: InstitutionId, ids: Option<&[i64]>) -> sqlx::Result<Vec<CardRow>> {
+pub async fn cards(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    ids: Option<&[i64]>,
+) -> sqlx::Result<Vec<CardRow>> {
     tx.query_split(
         "SELECT id, student_id, serial, qr_code, is_active FROM student_cards
          WHERE institution_id = $1 AND ($2::BIGINT[] IS NULL OR id = ANY($2)) ORDER BY id",
@@ -367,18 +391,27 @@ pub async fn approved_leaves(
 }
 
 pub async fn holidays(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<(NaiveDate, String)>> {
-    tx.query("SELECT day, name FROM holidays WHERE institution_id = $1 ORDER BY day").bind(institution.0).all().await
+    tx.query("SELECT day, name FROM holidays WHERE institution_id = $1 ORDER BY day")
+        .bind(institution.0)
+        .all()
+        .await
 }
 
 /// The version, and what the school has chosen.
-pub async fn settings(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<(i64, BTreeMap<String, String>)> {
+pub async fn settings(
+    tx: &mut Tx,
+    institution: InstitutionId,
+) -> sqlx::Result<(i64, BTreeMap<String, String>)> {
     let version: Option<(i64,)> = tx
         .query("SELECT version FROM settings_versions WHERE institution_id = $1")
         .bind(institution.0)
         .opt()
         .await?;
-    let chosen: Vec<(String, String)> =
-        tx.query("SELECT key_name, value FROM settings WHERE institution_id = $1").bind(institution.0).all().await?;
+    let chosen: Vec<(String, String)> = tx
+        .query("SELECT key_name, value FROM settings WHERE institution_id = $1")
+        .bind(institution.0)
+        .all()
+        .await?;
     Ok((version.map_or(0, |(version,)| version), chosen.into_iter().collect()))
 }
 

@@ -23,21 +23,41 @@ fn missing(which: Which<'_>, entity: &'static str, found: &HashSet<i64>) -> impl
     which.unwrap_or_default().iter().filter(|id| !found.contains(id)).map(move |id| Change::gone(entity, id))
 }
 
-pub async fn touch_person(tx: &mut Tx, app: &App, institution: InstitutionId, person: UserId) -> Result<(), Fail> {
+pub async fn touch_person(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    person: UserId,
+) -> Result<(), Fail> {
     touch_people(tx, app, institution, &[person]).await
 }
 
-pub async fn touch_people(tx: &mut Tx, app: &App, institution: InstitutionId, people: &[UserId]) -> Result<(), Fail> {
+pub async fn touch_people(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    people: &[UserId],
+) -> Result<(), Fail> {
     let ids: Vec<i64> = people.iter().map(|person| person.0).collect();
     let changes = people_now(tx, app, institution, Some(&ids)).await?;
     publish(tx, app, institution, changes).await
 }
 
-pub async fn touch_class(tx: &mut Tx, app: &App, institution: InstitutionId, class: ClassId) -> Result<(), Fail> {
+pub async fn touch_class(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    class: ClassId,
+) -> Result<(), Fail> {
     touch_classes(tx, app, institution, &[class]).await
 }
 
-pub async fn touch_classes(tx: &mut Tx, app: &App, institution: InstitutionId, classes: &[ClassId]) -> Result<(), Fail> {
+pub async fn touch_classes(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    classes: &[ClassId],
+) -> Result<(), Fail> {
     let ids: Vec<i64> = classes.iter().map(|class| class.0).collect();
     let changes = classes_now(tx, institution, Some(&ids)).await?;
     publish(tx, app, institution, changes).await
@@ -48,7 +68,12 @@ pub async fn touch_card(tx: &mut Tx, app: &App, institution: InstitutionId, card
     touch_cards(tx, app, institution, &[card]).await
 }
 
-pub async fn touch_cards(tx: &mut Tx, app: &App, institution: InstitutionId, cards: &[i64]) -> Result<(), Fail> {
+pub async fn touch_cards(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    cards: &[i64],
+) -> Result<(), Fail> {
     let changes = cards_now(tx, institution, Some(cards)).await?;
     publish(tx, app, institution, changes).await
 }
@@ -176,7 +201,9 @@ async fn leaves_now(tx: &mut Tx, institution: InstitutionId, which: Which<'_>) -
 async fn holidays_now(tx: &mut Tx, institution: InstitutionId) -> Result<Vec<Change>, Fail> {
     let rows = store::holidays(tx, institution).await?;
     let published = store::living_keys(tx, institution, entity::HOLIDAY).await?;
-    let gone = published.into_iter().filter(|(key,)| rows.iter().all(|(day, _)| SchoolDay(*day).to_string() != *key));
+    let gone = published
+        .into_iter()
+        .filter(|(key,)| rows.iter().all(|(day, _)| SchoolDay(*day).to_string() != *key));
     let mut changes: Vec<Change> = gone.map(|(key,)| Change::gone(entity::HOLIDAY, key)).collect();
     for (day, name) in rows {
         let day = SchoolDay(day);
