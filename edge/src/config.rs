@@ -75,7 +75,10 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         anyhow::ensure!(self.retry_base_ms > 0, "retry_base_ms must be at least 1");
-        anyhow::ensure!(self.retry_cap_ms >= self.retry_base_ms, "retry_cap_ms must not be below retry_base_ms");
+        anyhow::ensure!(
+            self.retry_cap_ms >= self.retry_base_ms,
+            "retry_cap_ms must not be below retry_base_ms"
+        );
         anyhow::ensure!(self.heartbeat_seconds > 0, "heartbeat_seconds must be at least 1");
         anyhow::ensure!(self.roster_seconds > 0, "roster_seconds must be at least 1");
         let name = self.gate_name.chars().count();
@@ -123,7 +126,10 @@ mod tests {
         let file = folder.path().join("edge.toml");
         std::fs::write(&file, "listen = \"127.0.0.1:0\"\nballast_mib = 1\n").unwrap();
         let config = Config::load(Some(&file)).unwrap();
-        assert_eq!((config.listen.as_str(), config.ballast_mib, config.retry_base_ms), ("127.0.0.1:0", 1, 2_000));
+        assert_eq!(
+            (config.listen.as_str(), config.ballast_mib, config.retry_base_ms),
+            ("127.0.0.1:0", 1, 2_000)
+        );
         assert!(show(Some(&file)).unwrap().contains(&format!("ballast_mib = 1  # file {}", file.display())));
         assert!(show(None).unwrap().contains("ballast_mib = 64  # default"));
         for wrong in ["lisen = \"x\"", "retry_base_ms = 0", "retry_cap_ms = 1", "gate_name = \"\""] {

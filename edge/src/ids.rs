@@ -38,7 +38,8 @@ impl Ids {
 
     /// Version 7: sorts by time of birth.
     pub fn uuid(&self, now: Millis) -> Uuid {
-        uuid::Builder::from_unix_timestamp_millis(u64::try_from(now.0).unwrap_or(0), &self.bytes()).into_uuid()
+        uuid::Builder::from_unix_timestamp_millis(u64::try_from(now.0).unwrap_or(0), &self.bytes())
+            .into_uuid()
     }
 
     /// Version 4: tells nothing.

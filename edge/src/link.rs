@@ -20,7 +20,7 @@ use crate::ids::Ids;
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 const CONNECT: Duration = Duration::from_secs(10);
 /// A request may not take longer: 256 KiB on a 2G line take about half of it.
-const WHOLE: Duration = Duration::from_secs(60);
+const WHOLE: Duration = Duration::from_mins(1);
 
 /// What came back, from whoever answered.
 #[derive(Debug, Clone)]
@@ -106,7 +106,8 @@ impl Link {
         let mut request = self.http.request(method.clone(), format!("{}{target}", self.base));
         if let Some((device, key)) = &self.signer {
             let nonce = self.ids.random_uuid();
-            let signed = SignedRequest { device: *device, nonce, method: method.as_str(), target, body: &body };
+            let signed =
+                SignedRequest { device: *device, nonce, method: method.as_str(), target, body: &body };
             request = request
                 .header(DEVICE_HEADER, device.to_string())
                 .header(NONCE_HEADER, nonce.to_string())

@@ -13,13 +13,6 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use crate::{
-    attendance::{
-        AttendanceRow, Bulk, BulkRequest, Code, DayCounts, PassRequest, Refused, ScanRequest, Scanned, StudentStatus,
-    },
-    outbox::{FailedRecord, Line, StoreState, SyncStatus},
-    store::{NotSaved, Store},
-};
 use crate::{
     attendance::{self, Gate},
     clock::Timekeeper,
@@ -33,6 +26,14 @@ use crate::{
     },
     roster::{PullFailed, Puller, View, demo, pull},
     store::{self, Options, Position, Tx, log, seal::Seal},
+};
+pub use crate::{
+    attendance::{
+        AttendanceRow, Bulk, BulkRequest, Code, DayCounts, PassRequest, Refused, ScanRequest, Scanned,
+        StudentStatus,
+    },
+    outbox::{FailedRecord, Line, StoreState, SyncStatus},
+    store::{NotSaved, Store},
 };
 
 /// What the demo school's keys are kept under.
@@ -76,7 +77,12 @@ struct Inner {
 impl Node {
     /// Opens the box's disk and reads who belongs to the school. Nothing runs yet; scans work. No clock is believed that
     /// shows less than `built` ([`crate::clock::BUILT`]).
-    pub async fn open(config: Config, clock: Arc<dyn Clock>, ids: Ids, built: Millis) -> anyhow::Result<Self> {
+    pub async fn open(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        ids: Ids,
+        built: Millis,
+    ) -> anyhow::Result<Self> {
         let options = Options {
             data_dir: config.data_dir.clone(),
             ballast_mib: config.ballast_mib,
@@ -88,7 +94,8 @@ impl Node {
         let store = Store::open(&options)?;
         let seal = Seal::in_folder(&config.data_dir, &ids).context("secret.key")?;
         let known = store.read(outbox::store::known).await?;
-        let floor = store.read(latest_trusted).await?.max(known.last_contact).map_or(built, |at| at.max(built));
+        let floor =
+            store.read(latest_trusted).await?.max(known.last_contact).map_or(built, |at| at.max(built));
         let time = Timekeeper::new(clock, floor, known.anchor);
         let membership = membership::load(&store, &seal).await?;
         let view = view_of(&store, &seal, &ids, membership.as_ref()).await?;
@@ -247,7 +254,7 @@ impl Node {
         let (inner, view) = (&self.inner, self.roster());
         let told = self.shared().told();
         let member = self.membership();
-        let disk = inner.store.read_here(|conn| OnDisk::read(conn)).unwrap_or_default();
+        let disk = inner.store.read_here(OnDisk::read).unwrap_or_default();
         let position = inner.store.position();
         let now = inner.time.now();
         SyncStatus {
@@ -258,6 +265,7 @@ impl Node {
             cloud: member.map(|m| m.cloud),
             line: told.line,
             store: inner.store.state(),
+            log: position.log,
             recorded: position.head.seq,
             acked_through: position.acked.seq,
             pending: position.pending(),
@@ -319,10 +327,12 @@ impl Node {
             membership: &member,
             view: self.roster(),
         };
-        if let Some(view) = puller.pull().await? {
-            self.show(view);
+        let mut changed = false;
+        let outcome = puller.pull(&mut changed).await;
+        if changed {
+            self.show(puller.load().await?);
         }
-        Ok(())
+        outcome
     }
 
     pub(crate) fn show(&self, view: View) {
@@ -380,7 +390,7 @@ impl Node {
         loop {
             tokio::time::sleep(std::time::Duration::from_secs(2)).await;
             let here = self.inner.store.position().device;
-            let there = self.inner.store.read(|conn| log::position(conn)).await;
+            let there = self.inner.store.read(log::position).await;
             if there.is_ok_and(|there| there.is_some_and(|there| there.device != here)) {
                 return;
             }

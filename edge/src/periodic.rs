@@ -9,7 +9,7 @@ use crate::node::Node;
 
 /// 19:00 UTC: from two to four in the night, wherever in Indonesia the school is. Nobody passes a gate.
 const NIGHT: &str = "0 0 19 * * *";
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -35,7 +35,9 @@ async fn scheduled(node: &Node) -> Result<JobScheduler, JobSchedulerError> {
         let node = node.clone();
         Job::new_repeated_async(every, move |_, _| job(node.clone()))
     };
-    scheduler.add(each(heartbeat, |node| Box::pin(async move { node.shared().heartbeat.notify_one() }))?).await?;
+    scheduler
+        .add(each(heartbeat, |node| Box::pin(async move { node.shared().heartbeat.notify_one() }))?)
+        .await?;
     scheduler.add(each(roster, |node| Box::pin(async move { node.shared().pull.notify_one() }))?).await?;
     scheduler.add(each(MINUTE, |node| Box::pin(tidy(node)))?).await?;
     let at_night = node.clone();

@@ -1,4 +1,5 @@
 //! A box in a temporary folder, with a clock whose hands a test sets.
+#![expect(clippy::missing_panics_doc, reason = "a test that panics has failed, which is what it is for")]
 
 use std::{
     path::Path,

@@ -22,7 +22,8 @@ use hadir_shared::{
 use uuid::Uuid;
 
 use super::{
-    AttendanceRow, Bulk, BulkRequest, Code, DayCounts, PassRequest, Refused, ScanRequest, Scanned, StudentStatus,
+    AttendanceRow, Bulk, BulkRequest, Code, DayCounts, PassRequest, Refused, ScanRequest, Scanned,
+    StudentStatus,
     store::{self, At},
 };
 use crate::{
@@ -71,7 +72,8 @@ impl Gate {
         let reading = self.time.reading();
         self.notice_step(reading).await?;
         let stamp = self.time.stamp(reading);
-        let direction = request.direction.unwrap_or_else(|| direction_by_hours(view.schedule(), stamp.trusted));
+        let direction =
+            request.direction.unwrap_or_else(|| direction_by_hours(view.schedule(), stamp.trusted));
         if request.class.is_some_and(|class| view.class(class).is_none()) {
             return Err(Refused::UnknownClass);
         }
@@ -168,7 +170,8 @@ impl Gate {
             fence: None,
             schedule,
         };
-        let passages: Vec<Passage> = people.iter().map(|p| self.passage(stamp, scan(p))).collect::<Result<_, _>>()?;
+        let passages: Vec<Passage> =
+            people.iter().map(|p| self.passage(stamp, scan(p))).collect::<Result<_, _>>()?;
         let before = self.class_status(view, request.class, day).await?;
         let work = move |tx: &mut Tx<'_>| {
             let mut new = 0;
@@ -401,7 +404,8 @@ fn stranger(id: UserId) -> Person {
 }
 
 fn judge(view: &View, position: Option<Position>) -> Result<Option<Verdict>, Refused> {
-    let verdict = view.settings.fence.as_ref().zip(position).map(|(fence, position)| fence::judge(fence, position));
+    let verdict =
+        view.settings.fence.as_ref().zip(position).map(|(fence, position)| fence::judge(fence, position));
     match verdict {
         Some(verdict) if view.settings.policy.refuses(verdict) => Err(Refused::OutsideArea),
         verdict => Ok(verdict),

@@ -15,7 +15,8 @@ use uuid::Uuid;
 use super::AttendanceRow;
 use crate::store::{NotSaved, Tx, log, open};
 
-const COLUMNS: &str = "a.seq, a.event, a.user_id, a.direction, a.day, a.status, a.late_minutes, a.early_minutes,
+const COLUMNS: &str =
+    "a.seq, a.event, a.user_id, a.direction, a.day, a.status, a.late_minutes, a.early_minutes,
      a.claimed, a.trusted, a.grade, a.token, a.gate, a.class_id, a.latitude, a.longitude, a.accuracy, a.fence,
      a.seq <= l.acked_through";
 const FROM: &str = "FROM attendance a JOIN logs l ON l.number = a.log";

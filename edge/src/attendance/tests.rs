@@ -11,11 +11,7 @@ use hadir_shared::{
 };
 
 use super::*;
-use crate::{
-    node::Node,
-    store::log,
-    testing::TestBox,
-};
+use crate::{node::Node, store::log, testing::TestBox};
 
 const DAY: &str = "2026-11-20";
 
@@ -28,7 +24,14 @@ fn scanned(text: &str) -> ScanRequest {
 }
 
 fn asked(code: Code) -> ScanRequest {
-    ScanRequest { code, direction: None, class: None, position: None, gate: "Gerbang 1".into(), operator: None }
+    ScanRequest {
+        code,
+        direction: None,
+        class: None,
+        position: None,
+        gate: "Gerbang 1".into(),
+        operator: None,
+    }
 }
 
 async fn records(node: &Node) -> Vec<Record> {
@@ -48,7 +51,8 @@ async fn a_morning_at_the_gate() {
     assert_eq!((first.row.token.as_str(), first.pending, first.row.synced), ("1", 0, false));
 
     school.hands().pass_until(at("07:42:30"));
-    let Err(Refused::AlreadyRecorded { person, earlier }) = node.scan(scanned(&card.to_lowercase())).await else {
+    let Err(Refused::AlreadyRecorded { person, earlier }) = node.scan(scanned(&card.to_lowercase())).await
+    else {
         panic!("a second tap")
     };
     assert_eq!((person.number.as_str(), &*earlier), ("1001", &first.row));
@@ -184,20 +188,28 @@ async fn a_whole_class_is_marked_as_of_the_end_of_the_check_in() {
     let school = TestBox::demo(at("09:15:00")).await;
     let node = school.node();
     let late = node.scan(asked(Code::Number("1001".into()))).await.unwrap();
-    let request = BulkRequest { class: ClassId(1), day: None, operator: school.id("2001"), gate: "Kelas".into() };
+    let request =
+        BulkRequest { class: ClassId(1), day: None, operator: school.id("2001"), gate: "Kelas".into() };
     let bulk = node.bulk(request.clone()).await.unwrap();
     assert_eq!((bulk.already_attended, bulk.newly_attended, bulk.students.len()), (1, 29, 30));
     assert_eq!(bulk.students.iter().filter(|s| s.attended).count(), 1);
     let status = node.class_status(ClassId(1), bulk.day).await.unwrap();
-    let by = |number: &str| status.iter().find(|s| s.person.number == number).unwrap().check_in.clone().unwrap();
+    let by =
+        |number: &str| status.iter().find(|s| s.person.number == number).unwrap().check_in.clone().unwrap();
     assert_eq!(by("1001"), late.row, "what was recorded first stands");
     assert_eq!(by("1002").decision.status, Status::Hadir);
     assert_eq!(by("1002").token, format!("BULK:{}", school.id("2001")));
     let again = node.bulk(request.clone()).await.unwrap();
     assert_eq!((again.already_attended, again.newly_attended), (30, 0));
     let tomorrow: SchoolDay = "2026-11-21".parse().unwrap();
-    assert_eq!(node.bulk(BulkRequest { day: Some(tomorrow), ..request.clone() }).await.unwrap_err(), Refused::FutureDay);
-    assert_eq!(node.bulk(BulkRequest { class: ClassId(99), ..request }).await.unwrap_err(), Refused::UnknownClass);
+    assert_eq!(
+        node.bulk(BulkRequest { day: Some(tomorrow), ..request.clone() }).await.unwrap_err(),
+        Refused::FutureDay
+    );
+    assert_eq!(
+        node.bulk(BulkRequest { class: ClassId(99), ..request }).await.unwrap_err(),
+        Refused::UnknownClass
+    );
 }
 
 #[tokio::test]

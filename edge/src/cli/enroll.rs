@@ -42,7 +42,8 @@ pub async fn enroll(config: Config, asked: Enroll) -> Result<(), Failed> {
         }
         Some(why) => Err(Failed::new(
             Exit::Later,
-            anyhow::Error::from(why).context("the box has joined, but its roster has not come; `run` will try again"),
+            anyhow::Error::from(why)
+                .context("the box has joined, but its roster has not come; `run` will try again"),
         )),
     }
 }

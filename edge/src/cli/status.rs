@@ -22,7 +22,8 @@ pub async fn status(config: Config, asked: &Status) -> Result<(), Failed> {
         None => (read(config).await?, false),
     };
     if asked.json {
-        let json = serde_json::to_string_pretty(&status).map_err(|error| Failed::new(Exit::Software, error))?;
+        let json =
+            serde_json::to_string_pretty(&status).map_err(|error| Failed::new(Exit::Software, error))?;
         println!("{json}");
     } else {
         print!("{}", in_words(&status, is_running));

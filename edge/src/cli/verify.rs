@@ -34,10 +34,17 @@ pub fn verify(config: &Config) -> Result<(), Failed> {
     }
     let lines = attendance::store::compare_with_rebuild(&conn);
     report("attendance".into(), lines.map(|count| format!("{count} lines are what the logs say")));
-    if wrong == 0 { Ok(()) } else { Err(Failed::new(Exit::Wrong, anyhow::anyhow!("{wrong} of these are wrong"))) }
+    if wrong == 0 {
+        Ok(())
+    } else {
+        Err(Failed::new(Exit::Wrong, anyhow::anyhow!("{wrong} of these are wrong")))
+    }
 }
 
 fn chain(conn: &Connection, log: &log::Position) -> Result<String, String> {
     let records = log::verify_whole(conn, log).map_err(|broken| broken.to_string())?;
-    Ok(format!("{records} records, contiguous and chained; {} acknowledged, head {}", log.acked.seq, log.head.hash))
+    Ok(format!(
+        "{records} records, contiguous and chained; {} acknowledged, head {}",
+        log.acked.seq, log.head.hash
+    ))
 }

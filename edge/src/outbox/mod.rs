@@ -64,6 +64,8 @@ pub struct SyncStatus {
     pub cloud: Option<String>,
     pub line: Line,
     pub store: StoreState,
+    /// The open log. A box that had to leave one has a new one.
+    pub log: LogId,
     /// The number of the last record in the log.
     pub recorded: u64,
     pub acked_through: u64,

@@ -58,14 +58,15 @@ pub fn plan(have: &Have, said: &Said) -> Step {
     match *said {
         Said::Holds { ours: Ours::Different | Ours::Beyond, .. }
         | Said::Fork { ours: Ours::Different | Ours::Beyond } => Step::Fork,
-        // The history is the same after all: whoever answered is confused, and waiting costs nothing.
-        Said::Fork { ours: Ours::Same } => Step::Wait,
-        Said::Gap { expected: 0 } => Step::Wait,
+        // The history is the same after all, or numbers start at 0: whoever answered is confused, and waiting costs nothing.
+        Said::Fork { ours: Ours::Same } | Said::Gap { expected: 0 } => Step::Wait,
         // Only a longer history than ours can miss what we do not have.
         Said::Gap { expected } if expected > have.last + 1 => Step::Fork,
         Said::Gap { expected } if expected < have.next => Step::Rewind { to: expected },
         Said::Gap { .. } => Step::Wait,
-        Said::Holds { through, ours: Ours::Same } => send(&Have { next: through + 1, heartbeat_due: false, ..*have }),
+        Said::Holds { through, ours: Ours::Same } => {
+            send(&Have { next: through + 1, heartbeat_due: false, ..*have })
+        }
         Said::Nothing => send(have),
     }
 }
@@ -143,7 +144,8 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_cap_and_never_overflow() {
-        let bounds: Vec<u64> = [1, 2, 3, 9, 10, 41, u32::MAX].map(|n| backoff_bound(2_000, 900_000, n)).into();
+        let bounds: Vec<u64> =
+            [1, 2, 3, 9, 10, 41, u32::MAX].map(|n| backoff_bound(2_000, 900_000, n)).into();
         assert_eq!(bounds, [2_000, 4_000, 8_000, 512_000, 900_000, 900_000, 900_000]);
     }
 

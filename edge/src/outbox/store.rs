@@ -39,7 +39,12 @@ pub fn known(conn: &Connection) -> rusqlite::Result<Known> {
 }
 
 /// What a receipt proves, in one transaction: the watermark, the verdicts, the receipt itself.
-pub fn keep(tx: &mut Tx<'_>, receipt: &Receipt, anchor: Option<&Anchor>, now: Millis) -> Result<(), NotSaved> {
+pub fn keep(
+    tx: &mut Tx<'_>,
+    receipt: &Receipt,
+    anchor: Option<&Anchor>,
+    now: Millis,
+) -> Result<(), NotSaved> {
     let number = tx.position().number;
     let head = hadir_shared::chain::Head { seq: receipt.durable_through, hash: receipt.head_hash };
     tx.acknowledge(head, receipt.prunable_through.min(receipt.durable_through))?;
@@ -49,7 +54,13 @@ pub fn keep(tx: &mut Tx<'_>, receipt: &Receipt, anchor: Option<&Anchor>, now: Mi
              ON CONFLICT (log, seq) DO UPDATE SET verdict = excluded.verdict, reason = excluded.reason,
                 decided_at = excluded.decided_at",
         )?
-        .execute(params![number, verdict.seq, verdict.verdict.as_str(), verdict.reason, receipt.t3.0])?;
+        .execute(params![
+            number,
+            verdict.seq,
+            verdict.verdict.as_str(),
+            verdict.reason,
+            receipt.t3.0
+        ])?;
     }
     let text = serde_json::to_string(receipt).map_err(|_| NotSaved::Rejected)?;
     let anchor = anchor.map(serde_json::to_string).transpose().map_err(|_| NotSaved::Rejected)?;
@@ -67,7 +78,8 @@ pub fn fork(tx: &mut Tx<'_>, new: LogId, now: Millis) -> Result<u64, NotSaved> {
     tx.open_log(new, left.institution, left.device, now, "the cloud knows another history of it")?;
     for kept in &unproven {
         // Unknown fields stay: the value is changed, not read and written anew.
-        let mut value: serde_json::Value = serde_json::from_str(&kept.body).map_err(|_| NotSaved::Rejected)?;
+        let mut value: serde_json::Value =
+            serde_json::from_str(&kept.body).map_err(|_| NotSaved::Rejected)?;
         let origin = Origin { log: left.log, seq: kept.seq };
         value["origin"] = serde_json::to_value(origin).map_err(|_| NotSaved::Rejected)?;
         let body = value.to_string();

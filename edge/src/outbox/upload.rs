@@ -13,7 +13,8 @@ use hadir_shared::{
     wire::{
         PROTO,
         batch::{
-            Batch, Health, MAX_BATCH_BYTES, MAX_RECORDS, MAX_WIRE_BYTES, RECEIPT_CONTENT_TYPE, Receipt, Refusal,
+            Batch, Health, MAX_BATCH_BYTES, MAX_RECORDS, MAX_WIRE_BYTES, RECEIPT_CONTENT_TYPE, Receipt,
+            Refusal,
         },
         record::{ClockSample, What},
         speaks,
@@ -161,8 +162,8 @@ impl Uploader {
                 }
             }
             commits.mark_unchanged();
-            let step = plan(&self.have(&course), &Said::Nothing);
-            if step == Step::Wait {
+            let next = plan(&self.have(&course), &Said::Nothing);
+            if next == Step::Wait {
                 pause = Duration::ZERO;
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -174,7 +175,7 @@ impl Uploader {
             }
             pause = tokio::select! {
                 () = stop.cancelled() => return,
-                pause = self.step(&mut course, step) => pause,
+                pause = self.step(&mut course, next) => pause,
             };
         }
     }
@@ -366,7 +367,8 @@ impl Uploader {
             );
         }
         let number = position.number;
-        let (kept, now) = (receipt.clone(), anchor.map_or_else(|| self.time.now().time, |anchor| anchor.time));
+        let (kept, now) =
+            (receipt.clone(), anchor.map_or_else(|| self.time.now().time, |anchor| anchor.time));
         self.store
             .write(move |tx: &mut Tx<'_>| {
                 // A log that was left meanwhile has no watermark to move.

@@ -58,7 +58,8 @@ pub fn institution() -> Institution {
 /// The whole roster. People are numbered from 1 in the order of the demo.
 pub fn entries(made: &Made) -> Vec<Entry> {
     let [school, _] = demo::schools();
-    let id_of: BTreeMap<&str, i64> = (1_i64..).zip(&school.people).map(|(id, p)| (p.number.as_str(), id)).collect();
+    let id_of: BTreeMap<&str, i64> =
+        (1_i64..).zip(&school.people).map(|(id, p)| (p.number.as_str(), id)).collect();
     let mut entries = vec![
         entry(entity::INSTITUTION, "", &institution()),
         entry(entity::SETTINGS, "", &SettingsBody { version: 1, values: school.settings() }),
@@ -96,7 +97,8 @@ pub fn entries(made: &Made) -> Vec<Entry> {
         };
         entries.push(entry(entity::PERSON, &id.to_string(), &entry_of_person));
         if is_student {
-            let card = CardEntry { id, student: UserId(id), serial: 1, code: person.number.clone(), active: true };
+            let card =
+                CardEntry { id, student: UserId(id), serial: 1, code: person.number.clone(), active: true };
             entries.push(entry(entity::CARD, &id.to_string(), &card));
         }
     }

@@ -61,10 +61,9 @@ pub struct Puller<'a> {
 }
 
 impl Puller<'_> {
-    /// Brings the roster up to date. Answers the new view, or `None` when nothing changed.
-    pub async fn pull(&self) -> Result<Option<View>, PullFailed> {
+    /// Brings the roster on disk up to date. Sets `changed` as soon as something is: what came before a failure counts.
+    pub async fn pull(&self, changed: &mut bool) -> Result<(), PullFailed> {
         let mut cursor = self.store.read(store::cursor).await?;
-        let mut changed = false;
         let mut refetched = false;
         for _ in 0..MAX_PAGES {
             let page = match cursor.generation {
@@ -76,12 +75,12 @@ impl Puller<'_> {
                     return Err(PullFailed::WrongSnapshot);
                 }
                 cursor = self.snapshot().await?;
-                (changed, refetched) = (true, true);
+                (*changed, refetched) = (true, true);
                 continue;
             };
-            changed |= !page.entries.is_empty();
-            let (done, told) = (page.to == page.latest, page.digest);
+            let (done, told, is_news) = (page.to == page.latest, page.digest, !page.entries.is_empty());
             cursor = self.apply(cursor, page).await?;
+            *changed |= is_news;
             if !done {
                 continue;
             }
@@ -93,7 +92,7 @@ impl Puller<'_> {
                 cursor.generation = None;
                 continue;
             }
-            return if changed { Ok(Some(self.load().await?)) } else { Ok(None) };
+            return Ok(());
         }
         Err(PullFailed::Garbage)
     }
@@ -173,28 +172,34 @@ impl Puller<'_> {
         let name = format!("chunk/{hash}");
         let staged = self.store.read(move |conn| store::staged(conn, hash)).await?;
         let held = staged.and_then(|sealed| self.seal.open(&name, &sealed).ok());
-        let bytes = match held.filter(|bytes| Hash::of(bytes) == hash) {
-            Some(bytes) => bytes,
-            None => {
-                let answer = self.link.get(&format!("{FEED}/chunks/{hash}")).await?;
-                expect_ok(&answer)?;
-                if Hash::of(&answer.body) != hash {
-                    return Err(PullFailed::WrongSnapshot);
-                }
-                let sealed = self.seal.seal(self.ids, &name, &answer.body);
-                self.store.write(move |tx: &mut Tx<'_>| store::stage(tx, hash, &sealed)).await?;
-                answer.body
-            }
-        };
-        serde_json::from_slice(&bytes).map_err(|_| PullFailed::Garbage)
+        if let Some(bytes) = held.filter(|bytes| Hash::of(bytes) == hash) {
+            return serde_json::from_slice(&bytes).map_err(|_| PullFailed::Garbage);
+        }
+        let answer = self.link.get(&format!("{FEED}/chunks/{hash}")).await?;
+        expect_ok(&answer)?;
+        if Hash::of(&answer.body) != hash {
+            return Err(PullFailed::WrongSnapshot);
+        }
+        let sealed = self.seal.seal(self.ids, &name, &answer.body);
+        self.store.write(move |tx: &mut Tx<'_>| store::stage(tx, hash, &sealed)).await?;
+        answer.json().ok_or(PullFailed::Garbage)
     }
 
-    fn check(&self, proto: u16, institution: i64, signed_by: impl Fn(&PublicKey) -> bool) -> Result<(), PullFailed> {
+    fn check(
+        &self,
+        proto: u16,
+        institution: i64,
+        signed_by: impl Fn(&PublicKey) -> bool,
+    ) -> Result<(), PullFailed> {
         if !speaks(proto) {
             return Err(PullFailed::Garbage);
         }
         let ours = institution == self.membership.institution.0;
-        if ours && self.view.cloud_keys(self.membership).any(signed_by) { Ok(()) } else { Err(PullFailed::Foreign) }
+        if ours && self.view.cloud_keys(self.membership).any(signed_by) {
+            Ok(())
+        } else {
+            Err(PullFailed::Foreign)
+        }
     }
 
     /// Rule D7: a stolen disk or a stale proxy does not bring back yesterday's rules.

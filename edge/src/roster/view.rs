@@ -146,7 +146,8 @@ impl View {
     }
 
     fn index_members(&mut self) {
-        let mut students: Vec<&Person> = self.people.values().filter(|p| p.active && p.role == Role::Siswa).collect();
+        let mut students: Vec<&Person> =
+            self.people.values().filter(|p| p.active && p.role == Role::Siswa).collect();
         students.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         for student in students {
             if let Some(class) = student.class {

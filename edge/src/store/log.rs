@@ -184,9 +184,11 @@ pub fn all(conn: &Connection) -> rusqlite::Result<Vec<Position>> {
         .collect::<rusqlite::Result<Vec<_>>>()?;
     for log in &mut logs {
         let last = conn
-            .query_row("SELECT seq, hash FROM log WHERE log = ?1 ORDER BY seq DESC LIMIT 1", [log.number], |row| {
-                Ok(Head { seq: row.get(0)?, hash: Hash(row.get(1)?) })
-            })
+            .query_row(
+                "SELECT seq, hash FROM log WHERE log = ?1 ORDER BY seq DESC LIMIT 1",
+                [log.number],
+                |row| Ok(Head { seq: row.get(0)?, hash: Hash(row.get(1)?) }),
+            )
             .optional()?;
         log.head = last.unwrap_or(log.head);
     }

@@ -30,15 +30,15 @@ use hadir_shared::{
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use self::{
+    ballast::Ballast,
+    writer::{Job, Message, Writer},
+};
 pub use self::{
     ballast::disk_free,
     log::{Kept, Position},
     open::OpenError,
     writer::GROUP,
-};
-use self::{
-    ballast::Ballast,
-    writer::{Job, Message, Writer},
 };
 use crate::outbox::StoreState;
 
@@ -147,20 +147,17 @@ impl Store {
     /// Opens the database, checks it, and starts the writer.
     pub fn open(options: &Options) -> Result<Self, OpenError> {
         let conn = open::writer(&options.data_dir, options.max_pages)?;
-        let position = match log::position(&conn)? {
-            Some(position) => position,
-            None => {
-                log::insert(&conn, options.first_log, options.institution, None, options.now)?;
-                log::position(&conn)?.ok_or_else(|| OpenError::Damaged("the first log is not there".into()))?
-            }
-        };
+        if log::position(&conn)?.is_none() {
+            log::insert(&conn, options.first_log, options.institution, None, options.now)?;
+        }
+        let position =
+            log::position(&conn)?.ok_or_else(|| OpenError::Damaged("the first log is not there".into()))?;
         let ballast = Ballast::new(&options.data_dir, options.ballast_mib);
         let kept_back = ballast.restore().unwrap_or_else(|error| {
             tracing::error!(%error, "no space can be kept back");
             false
         });
-        let state =
-            Arc::new(Mutex::new(if kept_back { StoreState::Working } else { StoreState::Degraded }));
+        let state = Arc::new(Mutex::new(if kept_back { StoreState::Working } else { StoreState::Degraded }));
         let (published, watched) = watch::channel(position);
         let (sender, inbox) = mpsc::channel(QUEUE);
         let writer = Writer {
@@ -266,7 +263,9 @@ impl Store {
 
 /// A value of the `meta` table.
 pub fn meta(conn: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
-    conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()
+    conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()
 }
 
 pub fn set_meta(conn: &Connection, key: &str, value: &[u8]) -> rusqlite::Result<()> {

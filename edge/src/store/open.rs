@@ -88,7 +88,8 @@ pub fn writer(data_dir: &Path, max_pages: u32) -> Result<Connection, OpenError> 
 
 /// Opens for reading only; a write through it fails.
 pub fn reader(data_dir: &Path) -> Result<Connection, rusqlite::Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(uri(&file_in(data_dir)), flags)?;
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.pragma_update(None, "query_only", "ON")?;
@@ -134,7 +135,11 @@ fn uri(path: &Path) -> String {
 fn recognise(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     let id: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = conn.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if id == APPLICATION_ID || (id == 0 && tables == 0) { Ok(()) } else { Err(OpenError::NotOurs(path.into())) }
+    if id == APPLICATION_ID || (id == 0 && tables == 0) {
+        Ok(())
+    } else {
+        Err(OpenError::NotOurs(path.into()))
+    }
 }
 
 fn make_safe(conn: &Connection) -> Result<(), OpenError> {
@@ -181,7 +186,10 @@ fn make_folder(folder: &Path) -> Result<(), OpenError> {
     let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_folder(parent)?;
     // Names and verifiers lie in it: nobody else's business.
-    fs::DirBuilder::new().mode(0o700).create(folder).map_err(|error| OpenError::Io { path: folder.into(), error })?;
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| OpenError::Io { path: folder.into(), error })?;
     sync(folder)?;
     sync(parent)
 }

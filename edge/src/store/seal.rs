@@ -46,7 +46,8 @@ impl Seal {
                 let key = ids.bytes::<32>();
                 // Written aside and renamed: a power cut leaves a whole key or none.
                 let aside = data_dir.join("secret.key.new");
-                let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+                let mut file =
+                    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
                 file.write_all(&key)?;
                 file.sync_all()?;
                 fs::rename(&aside, &path)?;

@@ -58,13 +58,14 @@ async fn a_bad_piece_of_work_does_not_sink_its_neighbours() {
     });
     let panics = store.write(|tx: &mut Tx<'_>| {
         tx.append("test", "never")?;
-        if tx.position().head.seq > 0 { panic!("on purpose") }
+        assert_eq!(tx.position().head.seq, 0, "on purpose");
         Ok::<_, NotSaved>(())
     });
-    let (a, b, c, d, e) = tokio::join!(good("first"), refuses, fails, panics, good("second"));
-    assert_eq!((a, e), (Ok(1), Ok(2)));
-    assert_eq!((b, c.map(drop)), (Err(NotSaved::Rejected), Err(NotSaved::Rejected)));
-    assert_eq!(d, Err(NotSaved::Rejected));
+    let (first, undone, failed, panicked, second) =
+        tokio::join!(good("first"), refuses, fails, panics, good("second"));
+    assert_eq!((first, second), (Ok(1), Ok(2)));
+    assert_eq!((undone, failed.map(drop)), (Err(NotSaved::Rejected), Err(NotSaved::Rejected)));
+    assert_eq!(panicked, Err(NotSaved::Rejected));
     assert_eq!(bodies(&store).await, ["first", "second"]);
 }
 
@@ -156,7 +157,8 @@ async fn a_full_disk_is_told_and_nothing_is_acknowledged_and_space_brings_it_bac
     assert_eq!(bodies(&store).await.len() as u64, acknowledged);
     assert_eq!(append(&store, &body).await, Err(NotSaved::DiskFull), "again, and again told");
     // Somebody makes room.
-    let room = |tx: &mut Tx<'_>| Ok::<_, NotSaved>(tx.query_row("PRAGMA max_page_count = 10000", [], |_| Ok(()))?);
+    let room =
+        |tx: &mut Tx<'_>| Ok::<_, NotSaved>(tx.query_row("PRAGMA max_page_count = 10000", [], |_| Ok(()))?);
     store.write(room).await.unwrap();
     assert_eq!(append(&store, &body).await, Ok(acknowledged + 1));
     assert_eq!(store.state(), StoreState::Degraded, "it records, without space kept back");
@@ -183,7 +185,11 @@ async fn after_the_close_everything_is_refused_and_a_second_process_is_seen() {
     append(&store, "one").await.unwrap();
     let other = Store::open(&options).unwrap();
     assert_eq!(append(&other, "two").await, Ok(2));
-    assert_eq!(append(&store, "three").await, Ok(3), "the number follows what is on disk, not what was remembered");
+    assert_eq!(
+        append(&store, "three").await,
+        Ok(3),
+        "the number follows what is on disk, not what was remembered"
+    );
     other.close().await;
     store.close().await;
     assert_eq!(append(&store, "four").await, Err(NotSaved::Stopped));

@@ -169,7 +169,11 @@ impl Writer {
             match tried {
                 Ok(position) => {
                     self.position = position;
-                    self.set_state(if self.ballast.is_there() { StoreState::Working } else { StoreState::Degraded });
+                    self.set_state(if self.ballast.is_there() {
+                        StoreState::Working
+                    } else {
+                        StoreState::Degraded
+                    });
                     return Ok(());
                 }
                 Err(NotSaved::DiskFull) if self.ballast.release() => {
@@ -221,7 +225,9 @@ impl Writer {
         let sql = if truncate { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "PRAGMA wal_checkpoint(PASSIVE)" };
         let pages = conn.query_row(sql, [], |row| row.get::<_, i64>(1));
         match pages {
-            Ok(pages) if pages > 16_384 => tracing::warn!(pages, "the WAL is over 64 MiB: a reader holds it back"),
+            Ok(pages) if pages > 16_384 => {
+                tracing::warn!(pages, "the WAL is over 64 MiB: a reader holds it back");
+            }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "the checkpoint failed"),
         }
@@ -239,8 +245,9 @@ impl Writer {
 /// Runs a group in one transaction and commits it; answers where the log stands then.
 fn attempt(conn: &Connection, known: Position, group: &mut [Box<dyn Work>]) -> Result<Position, NotSaved> {
     conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let outcome = run_group(conn, known, group)
-        .and_then(|position| conn.prepare_cached("COMMIT")?.execute([]).map(|_| position).map_err(NotSaved::from));
+    let outcome = run_group(conn, known, group).and_then(|position| {
+        conn.prepare_cached("COMMIT")?.execute([]).map(|_| position).map_err(NotSaved::from)
+    });
     if outcome.is_err() && !conn.is_autocommit() {
         // A connection that cannot even roll back is closed by the reopening that follows.
         let _ = conn.execute_batch("ROLLBACK");
