@@ -19,9 +19,9 @@ use hadir_shared::{
     ids::{InstitutionId, UserId},
     wire::roster::Role,
 };
-use image::{ImageReader, Limits, codecs::jpeg::JpegEncoder};
+use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, codecs::jpeg::JpegEncoder};
 use object_store::{ObjectStoreExt as _, local::LocalFileSystem, path::Path};
-use tokio::task::spawn_blocking;
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{SERVICE, classes, dialect, permits::Use, settings};
 use crate::{
@@ -41,6 +41,8 @@ const MOST_BYTES: usize = 2 * 1024 * 1024;
 pub const BODY_LIMIT: usize = MOST_BYTES / 3 * 4 + 64 * 1024;
 const MOST_PIXELS_ACROSS: u32 = 6_000;
 const MOST_DECODER_BYTES: u64 = 64 * 1024 * 1024;
+/// Pictures worked on at once, by all requests together: their memory is bounded. A permit lives inside the blocking task.
+static DECODING: Semaphore = Semaphore::const_new(4);
 /// Phones make larger ones; a face is recognised in this.
 const KEPT_ACROSS: u32 = 1_280;
 const JPEG_QUALITY: u8 = 80;
@@ -112,7 +114,13 @@ async fn leads(
 /// Decodes a base64 photo (bare, or a data URL) and keeps it under a new key. Follow it by [`record`] in the transaction of
 /// what it belongs to, or by [`forget`] when that came to nothing.
 pub async fn keep(app: &App, photo: String) -> Result<Kept, Fail> {
-    let jpeg = spawn_blocking(move || clean(&photo)).await.map_err(anyhow::Error::from)?;
+    let permit = DECODING.acquire().await.map_err(anyhow::Error::from)?;
+    let cleaned = spawn_blocking(move || {
+        let jpeg = clean(&photo);
+        drop(permit);
+        jpeg
+    });
+    let jpeg = cleaned.await.map_err(anyhow::Error::from)?;
     let jpeg = jpeg.ok_or_else(|| {
         Fail::invalid(
             "photo",
@@ -156,21 +164,31 @@ fn clean(photo: &str) -> Option<Vec<u8>> {
         return None;
     }
     let bytes = STANDARD.decode(base64.trim()).ok().filter(|bytes| bytes.len() <= MOST_BYTES)?;
+    let mut picture = decode(bytes)?;
+    if picture.width().max(picture.height()) > KEPT_ACROSS {
+        picture = picture.thumbnail(KEPT_ACROSS, KEPT_ACROSS);
+    }
+    let mut jpeg = Vec::new();
+    picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)).ok()?;
+    Some(jpeg)
+}
+
+/// Upright: a phone notes how it was held beside the picture, and what we write has no such note.
+fn decode(bytes: Vec<u8>) -> Option<DynamicImage> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MOST_PIXELS_ACROSS);
     limits.max_image_height = Some(MOST_PIXELS_ACROSS);
     limits.max_alloc = Some(MOST_DECODER_BYTES);
     reader.limits(limits);
-    let picture = reader.decode().ok()?;
-    let picture = if picture.width().max(picture.height()) > KEPT_ACROSS {
-        picture.thumbnail(KEPT_ACROSS, KEPT_ACROSS)
-    } else {
-        picture
-    };
-    let mut jpeg = Vec::new();
-    picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)).ok()?;
-    Some(jpeg)
+    let mut decoder = reader.into_decoder().ok()?;
+    if decoder.total_bytes() > MOST_DECODER_BYTES {
+        return None;
+    }
+    let orientation = decoder.orientation().ok()?;
+    let mut picture = DynamicImage::from_decoder(decoder).ok()?;
+    picture.apply_orientation(orientation);
+    Some(picture)
 }
 
 fn objects(app: &App) -> anyhow::Result<Arc<LocalFileSystem>> {

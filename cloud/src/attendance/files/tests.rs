@@ -37,6 +37,19 @@ fn a_picture_is_written_anew_and_anything_else_is_none() {
     }
 }
 
+#[test]
+fn a_phone_held_upright_makes_an_upright_picture() {
+    use image::{ImageEncoder as _, codecs::jpeg::JpegEncoder};
+    // A TIFF header and one entry: orientation (0x0112) 6, a quarter turn.
+    let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec();
+    let mut jpeg = Vec::new();
+    let mut encoder = JpegEncoder::new(&mut jpeg);
+    encoder.set_exif_metadata(exif).unwrap();
+    encoder.encode(&[90; 40 * 20 * 3], 40, 20, image::ExtendedColorType::Rgb8).unwrap();
+    let kept = image::load_from_memory(&clean(&STANDARD.encode(jpeg)).unwrap()).unwrap();
+    assert_eq!((kept.width(), kept.height()), (20, 40));
+}
+
 #[tokio::test]
 async fn a_photo_is_seen_by_its_owner_and_those_who_lead() {
     both(async |t| {

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
+    attendance::books::recompute,
     attendance::tests::{FAR, HERE, School, both, choose, class, count, school, student},
     identity::seed,
     testing::{START, TestApp},
@@ -150,6 +151,7 @@ async fn the_senders_log_is_a_chain_without_gaps() {
             .await
             .unwrap();
         assert_eq!((high, hash), (18, head.hash.to_string()));
+        assert_eq!(recompute(&mut tx, school.id).await.unwrap(), [], "the books follow from the log");
     })
     .await;
 }
@@ -259,6 +261,9 @@ async fn a_failed_record_is_tried_again_until_it_holds_and_then_no_more() {
         let now = t.get(&format!("/api/offline-sync/{id}"), Some(&school.admin)).await.body["data"].clone();
         assert_eq!((&now["status"], &now["error_message"], &now["tries"]), (&json!("success"), &Value::Null, &json!(3)));
 
+        let mut tx = t.app.db.read().await.unwrap();
+        assert_eq!(recompute(&mut tx, school.id).await.unwrap(), [], "the books follow from the log");
+        drop(tx);
         let rubbish = &failed["data"][0]["id"];
         let again = t.post(&format!("/api/offline-sync/{rubbish}/retry"), Some(&school.admin), json!({})).await;
         assert_eq!(again.parts(), (400, &refusal("Sinkronisasi gagal saat diulang: Data tidak dapat dibaca")));
