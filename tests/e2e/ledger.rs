@@ -105,15 +105,16 @@ impl Books {
 /// The exact bytes and hashes of a box's own log, in order.
 pub fn log_of_the_box(database: &Path, log: LogId) -> anyhow::Result<Vec<(i64, String, Hash)>> {
     let db = read_only(database)?;
-    let mut statement = db.prepare("SELECT seq, body, hash FROM log WHERE log_id = ?1 ORDER BY seq")?;
-    let rows = statement.query_map([log.0.as_bytes()], |row| {
-        Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?))
-    })?;
+    let mut statement = db.prepare(
+        "SELECT r.seq, r.body, r.hash FROM log r JOIN logs l ON l.number = r.log WHERE l.log_id = ?1 ORDER BY r.seq",
+    )?;
+    let rows = statement
+        .query_map([log.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?)))?;
     rows.map(|row| {
         let (seq, body, hash) = row?;
         let hash =
             <[u8; 32]>::try_from(hash).map_err(|_| anyhow::anyhow!("record {seq} has a broken hash"))?;
-        Ok((seq, String::from_utf8(body)?, Hash(hash)))
+        Ok((seq, body, Hash(hash)))
     })
     .collect()
 }

@@ -16,7 +16,7 @@ pub mod upload;
 use std::collections::BTreeMap;
 
 use hadir_shared::{
-    ids::{DeviceId, InstitutionId},
+    ids::{DeviceId, InstitutionId, LogId},
     time::{Grade, Millis},
 };
 use serde::{Deserialize, Serialize};
