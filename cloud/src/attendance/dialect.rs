@@ -91,6 +91,17 @@ impl<T: Serialize> IntoResponse for Beside<T> {
     }
 }
 
+/// 400 with a message, and the record that stands already.
+#[derive(Debug)]
+pub struct Stands<T>(pub &'static str, pub T);
+
+impl<T: Serialize> IntoResponse for Stands<T> {
+    fn into_response(self) -> Response {
+        let body = Envelope { success: false, message: Some(self.0), data: Some(self.1), errors: None };
+        (StatusCode::BAD_REQUEST, Json(body)).into_response()
+    }
+}
+
 /// The `data` of a list: Laravel's paginator, in full.
 #[derive(Debug, Serialize)]
 pub struct Paginated<T> {

@@ -26,7 +26,8 @@ pub fn position(
     let longitude = check.required("longitude", longitude);
     check.that((-90.0..=90.0).contains(&latitude), "latitude", Flaw::OutOfRange(-90, 90));
     check.that((-180.0..=180.0).contains(&longitude), "longitude", Flaw::OutOfRange(-180, 180));
-    check.that(accuracy.is_none_or(|metres| metres >= 0.0), "accuracy", Flaw::OutOfRange(0, i64::MAX));
+    let negative = Flaw::Said("accuracy tidak boleh negatif".into());
+    check.that(accuracy.is_none_or(|metres| metres >= 0.0), "accuracy", negative);
     Position::new(latitude, longitude, accuracy)
 }
 

@@ -27,11 +27,12 @@ use serde::Deserialize;
 
 use super::{
     books::Candidate,
-    dialect::{Data, Paginated, Said},
+    dialect::{Data, Paginated, Said, Stands},
     files::{self, Kept},
+    people,
     permits::{CheckOneself, Use},
     place,
-    records::{self, Entered, Online},
+    records::{self, Earlier, Entered, Online},
     roster, settings,
 };
 use crate::{
@@ -70,6 +71,9 @@ struct Between {
     end_date: Option<NaiveDate>,
 }
 
+/// The new record, or the one of the day that stands already.
+pub type Answer = Result<Said<Online>, Stands<Earlier>>;
+
 /// Whose passage is recorded, and by whom when not by himself.
 #[derive(Debug, Clone, Copy)]
 pub struct Whose {
@@ -84,7 +88,7 @@ async fn check_in(
     Arrived(at): Arrived,
     who: Allowed<CheckOneself>,
     Body(punch): Body<Punch>,
-) -> Result<Said<Online>, Fail> {
+) -> Result<Answer, Fail> {
     record(&app, own(&who), Direction::CheckIn, at, punch).await
 }
 
@@ -93,7 +97,7 @@ async fn check_out(
     Arrived(at): Arrived,
     who: Allowed<CheckOneself>,
     Body(punch): Body<Punch>,
-) -> Result<Said<Online>, Fail> {
+) -> Result<Answer, Fail> {
     record(&app, own(&who), Direction::CheckOut, at, punch).await
 }
 
@@ -125,7 +129,7 @@ pub async fn record(
     direction: Direction,
     at: Millis,
     punch: Punch,
-) -> Result<Said<Online>, Fail> {
+) -> Result<Answer, Fail> {
     let mut check = Check::new();
     let token = check.text("qr_token", punch.qr_token, 1..=TOKEN_MAX);
     let position = place::required(&mut check, punch.latitude, punch.longitude, punch.accuracy);
@@ -141,14 +145,14 @@ pub async fn record(
     let photo = keep_photo(app, punch.photo).await?;
     let seen = Seen { token, position, fence, photo: photo.as_ref() };
     let entered = enter(app, whose, direction, at, &settings, seen).await;
-    if let (Err(_), Some(photo)) = (&entered, &photo) {
+    if let (Some(photo), false) = (&photo, matches!(entered, Ok(Ok(_)))) {
         files::forget(app, photo).await;
     }
     let said = match direction {
         Direction::CheckIn => "Absen masuk berhasil",
         Direction::CheckOut => "Absen keluar berhasil",
     };
-    Ok(Said(said, entered?))
+    Ok(entered?.map(|record| Said(said, record)).map_err(|earlier| Stands(already(direction), earlier)))
 }
 
 /// What was found true of a passage before the books were opened.
@@ -166,10 +170,10 @@ async fn enter(
     at: Millis,
     settings: &Settings,
     seen: Seen<'_>,
-) -> Result<Online, Fail> {
+) -> Result<Result<Online, Earlier>, Fail> {
     let mut tx = app.db.write().await?;
     if direction == Direction::CheckOut {
-        must_have_come(&mut tx, whose, &settings.schedule, at).await?;
+        must_have_come(&mut tx, whose.institution, whose.user, &settings.schedule, at).await?;
     }
     if let Some(photo) = seen.photo {
         files::record(&mut tx, app, whose.institution, whose.user, photo).await?;
@@ -194,17 +198,25 @@ async fn enter(
     match records::enter(&mut tx, whose.institution, candidate, app.now()).await? {
         Entered::New(row) => {
             tx.commit().await?;
-            Ok(row.into())
+            Ok(Ok(row.into()))
         }
-        Entered::Already(_) => Err(already(direction)),
+        Entered::Already(row) => {
+            let person = people::by_id(&mut tx, whose.institution, whose.user).await?;
+            Ok(Err(Earlier { student: person.map(|person| person.named()), record: row.into() }))
+        }
         Entered::Refused(reason) => Err(Fail::bad_request(reason.message())),
     }
 }
 
 /// A record is never deleted, so what is found here still stands when the check-out is entered.
-async fn must_have_come(tx: &mut Tx, whose: Whose, schedule: &Schedule, at: Millis) -> Result<(), Fail> {
-    let day = schedule.zone.day(at);
-    match records::of_day(tx, whose.institution, whose.user, day, Direction::CheckIn).await? {
+pub async fn must_have_come(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    user: UserId,
+    schedule: &Schedule,
+    at: Millis,
+) -> Result<(), Fail> {
+    match records::of_day(tx, institution, user, schedule.zone.day(at), Direction::CheckIn).await? {
         Some(_) => Ok(()),
         None => Err(Fail::bad_request("Anda belum melakukan absen masuk hari ini")),
     }
@@ -218,11 +230,11 @@ pub async fn keep_photo(app: &App, photo: Option<String>) -> Result<Option<Kept>
     }
 }
 
-fn already(direction: Direction) -> Fail {
-    Fail::bad_request(match direction {
+const fn already(direction: Direction) -> &'static str {
+    match direction {
         Direction::CheckIn => "Anda sudah melakukan absen masuk hari ini",
         Direction::CheckOut => "Anda sudah melakukan absen keluar hari ini",
-    })
+    }
 }
 
 fn stale() -> Fail {

@@ -78,10 +78,23 @@ async fn once_a_day_and_in_order() {
         assert_eq!(early.parts(), (400, &refused("Anda belum melakukan absen masuk hari ini")));
         assert_eq!(send("/api/attendance/checkin").await.status, 200);
         let again = send("/api/attendance/checkin").await;
-        assert_eq!(again.parts(), (400, &refused("Anda sudah melakukan absen masuk hari ini")), "{}", t.on);
+        assert_eq!(
+            (again.status.as_u16(), &again.body["message"]),
+            (400, &json!("Anda sudah melakukan absen masuk hari ini")),
+            "{}",
+            t.on
+        );
+        let earlier = &again.body["data"];
+        assert_eq!(
+            (&earlier["timestamp"], &earlier["student"]["nisn_nip_nik"]),
+            (&json!(START.to_rfc3339_micros()), &json!("3001"))
+        );
         assert_eq!(send("/api/attendance/checkout").await.status, 200, "one token serves once per kind");
         let again = send("/api/attendance/checkout").await;
-        assert_eq!(again.parts(), (400, &refused("Anda sudah melakukan absen keluar hari ini")));
+        assert_eq!(
+            (again.status.as_u16(), &again.body["message"]),
+            (400, &json!("Anda sudah melakukan absen keluar hari ini"))
+        );
         assert_eq!(count(&t, ROWS, &school).await, 2);
 
         t.clock.advance_ms(24 * 3_600_000);

@@ -47,7 +47,8 @@ mod tests;
 const MOST_ITEMS: usize = 500;
 /// A thousand bytes for each item and more.
 const BODY_LIMIT: usize = 1024 * 1024;
-const STATUSES: &[&str] = &["pending", "success", "failed"];
+const FAILED: &str = "failed";
+const STATUSES: &[&str] = &["pending", "success", FAILED];
 
 pub fn routes() -> Router<App> {
     Router::new()
@@ -177,14 +178,15 @@ async fn logged(
     let show = |row: store::Row| {
         let user = row.user_id.and_then(|id| people.get(&UserId(id)).cloned());
         let shown = shown::read(&row.body, zone);
+        let status = shown::status(&row.verdict);
         Logged {
             id: row.id,
             user_id: row.user_id,
             action_type: row.action_type,
             data: shown.data,
             synced_at: local(zone, row.received_at),
-            status: shown::status(&row.verdict),
-            error_message: row.error_message,
+            status,
+            error_message: row.error_message.filter(|_| status == FAILED),
             user,
             event_id: shown.event,
             device_id: row.device_id,

@@ -15,12 +15,11 @@ use hadir_shared::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    checkin::{self, Punch, Whose},
+    checkin::{self, Answer, Punch, Whose},
     classes,
     dialect::{self, Said},
     files, people,
     permits::{CheckOneself, RecordOthers, ShowQr, Use},
-    records::Online,
     roster, settings,
 };
 use crate::{
@@ -83,7 +82,7 @@ async fn verify(
     Arrived(at): Arrived,
     who: Allowed<Use>,
     Body(asked): Body<Verify>,
-) -> Result<Said<Online>, Fail> {
+) -> Result<Answer, Fail> {
     let word = asked.r#type.as_deref().ok_or_else(|| Fail::invalid("type", Flaw::Missing))?;
     let direction = Direction::parse(word).ok_or_else(|| Fail::invalid("type", Flaw::NotOneOf(TYPES)))?;
     let whose = whose(&app, &who, asked.user_id, at).await?;

@@ -14,6 +14,7 @@ use sqlx::FromRow;
 use super::{
     books::{self, Candidate, Outcome},
     dialect,
+    people::Named,
 };
 use crate::{db::Tx, fail::Fail, http::Page};
 
@@ -92,6 +93,14 @@ impl From<Row> for Online {
             gate: row.gate,
         }
     }
+}
+
+/// What stands already, and of whom: under `data` of a refusal, as a box answers it too.
+#[derive(Debug, Serialize)]
+pub struct Earlier {
+    pub student: Option<Named>,
+    #[serde(flatten)]
+    pub record: Online,
 }
 
 /// As section 10 writes one: coordinates are numbers, the time is the school's own.

@@ -8,7 +8,6 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
     http::StatusCode,
-    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use chrono::NaiveDate;
@@ -25,12 +24,12 @@ use super::{
     books::{self, Candidate, Outcome},
     cards::{self, Unusable},
     checkin, classes,
-    dialect::{self, Data, Said},
+    dialect::{Beside, Data, Said, Stands},
     files::{self, Kept},
     people::{self, Named, Person},
     permits::ScanStudents,
     place,
-    records::{self, Entered, Online},
+    records::{self, Earlier, Entered, Online},
     settings,
 };
 use crate::{
@@ -58,6 +57,8 @@ struct Scan {
     qr_code: Option<String>,
     nisn_nip_nik: Option<String>,
     class_id: Option<ClassId>,
+    /// Beyond the documents: `checkout` when students leave; an arrival when it is left out.
+    r#type: Option<Direction>,
     latitude: Option<f64>,
     longitude: Option<f64>,
     accuracy: Option<f64>,
@@ -70,6 +71,9 @@ struct Scanned {
     student: Named,
     data: Online,
 }
+
+/// The new record, or the one of the day that stands already.
+type Answer = Result<Beside<Scanned>, Stands<Earlier>>;
 
 /// What was presented: the student, and how `qr_token_used` tells it.
 struct Presented {
@@ -110,7 +114,7 @@ async fn scan(
     Arrived(at): Arrived,
     who: Allowed<ScanStudents>,
     Body(scan): Body<Scan>,
-) -> Result<Response, Fail> {
+) -> Result<Answer, Fail> {
     let mut check = Check::new();
     let number = check.optional_text("nisn_nip_nik", scan.nisn_nip_nik, 1..=64);
     let code = check.optional_text("qr_code", scan.qr_code, 1..=CODE_MAX);
@@ -133,7 +137,7 @@ async fn scan(
     let candidate = Candidate {
         event: EventId(app.ids.uuid(at)),
         user: presented.student.id,
-        direction: Direction::CheckIn,
+        direction: scan.r#type.unwrap_or(Direction::CheckIn),
         claimed: at,
         trusted: at,
         grade: Grade::Anchored,
@@ -162,6 +166,10 @@ async fn enter(
 ) -> Result<Entered, Fail> {
     let mut tx = app.db.write().await?;
     let student = candidate.user;
+    if candidate.direction == Direction::CheckOut {
+        let (schedule, at) = (candidate.schedule, candidate.trusted);
+        checkin::must_have_come(&mut tx, institution, student, &schedule, at).await?;
+    }
     let entered = records::enter(&mut tx, institution, candidate, app.now()).await?;
     if let Entered::New(_) = entered {
         if let Some(photo) = photo {
@@ -172,15 +180,14 @@ async fn enter(
     Ok(entered)
 }
 
-fn answer(student: Named, entered: Entered) -> Result<Response, Fail> {
+fn answer(student: Named, entered: Entered) -> Result<Answer, Fail> {
     match entered {
         Entered::New(row) => {
-            let scanned = Scanned { student, data: row.into() };
-            Ok(dialect::Beside(StatusCode::OK, "Absensi berhasil", scanned).into_response())
+            Ok(Ok(Beside(StatusCode::OK, "Absensi berhasil", Scanned { student, data: row.into() })))
         }
         Entered::Already(row) => {
-            let scanned = Scanned { student, data: row.into() };
-            Ok(dialect::Beside(StatusCode::BAD_REQUEST, "Sudah absen hari ini", scanned).into_response())
+            let earlier = Earlier { student: Some(student), record: row.into() };
+            Ok(Err(Stands("Sudah absen hari ini", earlier)))
         }
         Entered::Refused(reason) => Err(Fail::bad_request(reason.message())),
     }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::{
     attendance::{
-        tests::{FAR, HERE, School, both, choose, class, count, picture, school, student},
         roster,
+        tests::{FAR, HERE, School, both, choose, class, count, picture, school, student},
     },
     identity::seed,
     testing::{START, TestApp},
@@ -82,8 +82,12 @@ async fn a_card_is_scanned_once_and_the_second_time_tells_the_first() {
                 t.on
             );
             assert_eq!(answer["data"]["timestamp"], START.to_rfc3339_micros(), "the earlier time");
-            assert_eq!(answer["student"], named);
+            assert_eq!(answer["data"]["student"], named);
         }
+        let leaves = at(json!({"nisn_nip_nik": "1001", "type": "checkout"}), HERE);
+        let (status, answer) = scan(&t, &teacher, leaves.clone()).await;
+        assert_eq!((status, &answer["data"]["type"]), (200, &json!("checkout")));
+        assert_eq!(scan(&t, &teacher, leaves).await.0, 400);
         let mut tx = t.app.db.read().await.unwrap();
         let (class_id, operator): (i64, Option<i64>) = tx
             .query("SELECT class_id, operator_id FROM attendance WHERE institution_id = $1")
@@ -225,12 +229,15 @@ async fn who_may_scan_and_what_makes_no_sense() {
             (at(json!({"nisn_nip_nik": 1001}), HERE), "nisn_nip_nik"),
             (at(json!({"nisn_nip_nik": "1001", "class_id": "X"}), HERE), "class_id"),
             (at(json!({"qr_code": "x".repeat(1_000)}), HERE), "qr_code"),
+            (at(json!({"nisn_nip_nik": "1001", "type": "masuk"}), HERE), "type"),
             (at(json!({"nisn_nip_nik": "1001", "photo": "x"}), HERE), "photo"),
         ] {
             let (status, answer) = scan(&t, &teacher, body.clone()).await;
             assert_eq!(status, 422, "{body}");
             assert!(answer["errors"][field].is_array(), "{body}: {answer}");
         }
+        let leaves = scan(&t, &teacher, at(json!({"nisn_nip_nik": "1001", "type": "checkout"}), HERE)).await;
+        assert_eq!(leaves, (400, refusal("Anda belum melakukan absen masuk hari ini")));
         choose(&t, &school, "geofence_policy", "block").await;
         let outside = scan(&t, &teacher, at(json!({"nisn_nip_nik": "1001"}), FAR)).await;
         assert_eq!(outside, (400, refusal("Anda berada di luar area sekolah")));
