@@ -24,8 +24,8 @@ async fn lost_answers(engine: Engine) {
     let (device, _) = identity(&edge.drained().await.unwrap()).unwrap();
 
     proxy.set(Mode::LoseReply("/api/offline-sync/batches"));
-    for (_, code) in cards.iter().take(100) {
-        assert!(edge.scan(code, "checkin", "Gerbang 1").await.unwrap().is_recorded());
+    for card in cards.iter().take(100) {
+        assert!(edge.scan(&card.code, "checkin", "Gerbang 1").await.unwrap().is_recorded());
     }
     eventually("answers are lost", async || (proxy.lost() >= LOST).then_some(())).await.unwrap();
     let held = cloud.books().lines(device).await.unwrap().len();

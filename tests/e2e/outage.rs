@@ -36,7 +36,7 @@ async fn five_kills(engine: Engine) {
     let jobs: Vec<(i64, String, &str)> = ["checkin", "checkout"]
         .into_iter()
         .flat_map(|direction| {
-            cards.iter().take(SCANS / 2).map(move |(who, code)| (*who, code.clone(), direction))
+            cards.iter().take(SCANS / 2).map(move |card| (card.student, card.code.clone(), direction))
         })
         .collect();
     assert_eq!(jobs.len(), SCANS);

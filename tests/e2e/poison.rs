@@ -25,8 +25,11 @@ async fn five_hundred(engine: Engine) {
     let students = cloud.cards("5001").await.unwrap();
     let at = now();
     let day = Zone::JAKARTA.day(at);
-    let mut events: Vec<String> =
-        students.iter().take(500).map(|(id, _)| by_hand.scan(UserId(*id), None, day, at).unwrap()).collect();
+    let mut events: Vec<String> = students
+        .iter()
+        .take(500)
+        .map(|card| by_hand.scan(UserId(card.student), None, day, at).unwrap())
+        .collect();
     events[99] = "{\"v\":1,\"event\":".into();
     events[199] = by_hand.scan(UserId(999_999), None, day, at).unwrap();
     let batch = by_hand.batch(events);

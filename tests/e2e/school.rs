@@ -92,16 +92,21 @@ impl Cloud {
         Api::login(&self.url(), number, demo::PASSWORD).await
     }
 
-    /// The texts printed on a school's active cards, with their students, as its administrator reads them.
-    pub async fn cards(&self, admin: &str) -> anyhow::Result<Vec<(i64, String)>> {
+    /// A school's active cards, as its administrator reads them.
+    pub async fn cards(&self, admin: &str) -> anyhow::Result<Vec<Card>> {
         let answer = self.sign_in(admin).await?.get("/api/student-qr-cards").await?;
         let cards = answer["data"].as_array().context("no list of cards")?;
         let active = cards.iter().filter(|card| card["is_active"] == true);
-        let text = |card: &Value| {
+        let text = |value: &Value| value.as_str().map(str::to_owned).context("a card without its words");
+        let read = |card: &Value| {
             let student = card["student_id"].as_i64().context("a card without a student")?;
-            Ok((student, card["signed_code"].as_str().context("a card without its signed code")?.to_owned()))
+            Ok(Card {
+                student,
+                number: text(&card["student"]["nisn_nip_nik"])?,
+                code: text(&card["signed_code"])?,
+            })
         };
-        active.map(text).collect()
+        active.map(read).collect()
     }
 
     pub fn books(&self) -> Books {
@@ -110,6 +115,15 @@ impl Cloud {
             None => Books::Sqlite(self.folder.path().join("cloud.db")),
         }
     }
+}
+
+/// A student's card.
+#[derive(Debug, Clone)]
+pub struct Card {
+    pub student: i64,
+    pub number: String,
+    /// The text its QR holds.
+    pub code: String,
 }
 
 /// A box that can be killed and started again at the same address.
