@@ -41,6 +41,15 @@ impl Change {
         self
     }
 
+    /// Kind and key.
+    pub(super) fn name(&self) -> (String, String) {
+        (self.entity.to_owned(), self.key.clone())
+    }
+
+    pub(super) fn hash(&self) -> Hash {
+        self.clone().entry(0).1
+    }
+
     /// What is kept and sent, at its place in the feed.
     fn entry(self, cseq: u64) -> (Entry, Hash) {
         let deleted = self.body.is_none();

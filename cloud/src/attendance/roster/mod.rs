@@ -239,3 +239,15 @@ pub fn purge<'a>(tx: &'a mut Tx, app: &'a App) -> Work<'a> {
         Ok(())
     })
 }
+
+/// Brings every school's feed up to date with its rows: finds what was changed without being published, and moves students
+/// when an academic year begins. A scheduled job.
+pub fn refresh<'a>(tx: &'a mut Tx, app: &'a App) -> Work<'a> {
+    Box::pin(async move {
+        for institution in store::schools(tx).await? {
+            ensure_keys(tx, app, institution).await?;
+            touch_everything(tx, app, institution).await?;
+        }
+        Ok(())
+    })
+}

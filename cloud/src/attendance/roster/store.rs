@@ -75,7 +75,7 @@ pub async fn put_entries(
         "INSERT INTO roster_entries AS r
             (institution_id, changed_at, entity, entity_key, cseq, body, hash, is_deleted)
          SELECT $1, $2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
-         FROM json_each($3) WHERE TRUE
+         FROM jsonb_each($3) WHERE TRUE
          ON CONFLICT (institution_id, entity, entity_key) DO UPDATE SET cseq = excluded.cseq, body = excluded.body,
             hash = excluded.hash, is_deleted = excluded.is_deleted, changed_at = excluded.changed_at
          WHERE r.hash <> excluded.hash",
@@ -413,6 +413,18 @@ pub async fn settings(
         .all()
         .await?;
     Ok((version.map_or(0, |(version,)| version), chosen.into_iter().collect()))
+}
+
+/// The schools that have attendance.
+pub async fn schools(tx: &mut Tx) -> sqlx::Result<Vec<InstitutionId>> {
+    let rows: Vec<(i64,)> = tx
+        .query(
+            "SELECT l.institution_id FROM institution_services l JOIN services s ON s.id = l.service_id
+             WHERE s.code = 'ATTENDANCE' ORDER BY l.institution_id",
+        )
+        .all()
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| InstitutionId(id)).collect())
 }
 
 /// Code and name.

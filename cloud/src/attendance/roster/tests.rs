@@ -13,7 +13,7 @@ use hadir_shared::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Change, publish, purge, touch_everything, touch_people};
+use super::{Change, publish, purge, refresh, touch_everything, touch_people};
 use crate::{
     attendance::fleet::hand::HandBox,
     identity::{Actor, seed, user},
@@ -120,6 +120,11 @@ async fn a_box_takes_a_snapshot_and_then_what_changed() {
         let kinds: BTreeSet<&str> = held.entries.keys().map(|(entity, _)| entity.as_str()).collect();
         assert_eq!(kinds, BTreeSet::from(["institution", "keys", "person", "settings"]));
 
+        let mut tx = t.app.db.write().await.unwrap();
+        refresh(&mut tx, &t.app).await.unwrap();
+        tx.commit().await.unwrap();
+        let latest = super::latest(&mut t.app.db.read().await.unwrap(), school).await.unwrap();
+        assert_eq!(latest.cast_unsigned(), held.cursor, "{} nothing changed, nothing is published", t.on);
         let (student_is, teacher_is) = (held.person(student), held.person(teacher));
         assert_eq!((student_is.number.as_str(), student_is.active, student_is.verifier), ("1001", true, None));
         assert!(teacher_is.verifier.is_some_and(|phc| phc.starts_with("$argon2id$")), "staff sign in offline");
@@ -163,6 +168,11 @@ async fn many_pages_tombstones_and_cursors_that_lead_nowhere() {
         assert!(manifest(&t, &sender).await.chunks.len() >= 3);
         let anew = Held::snapshot(&t, &sender).await;
         assert_eq!(anew.digest(), held.digest(), "{} both ways lead to the same roster", t.on);
+        let mut tx = t.app.db.write().await.unwrap();
+        refresh(&mut tx, &t.app).await.unwrap();
+        tx.commit().await.unwrap();
+        held.pull(&t).await;
+        assert!(held.entries.keys().all(|(entity, _)| entity != entity::CLASS), "{} there are no such rows", t.on);
 
         let refetch = json!({"error": "refetch", "generation": old.0});
         let other = t.app.ids.random_uuid();

@@ -1,7 +1,7 @@
 //! Publishes what changed: each reads the rows as they are in this transaction and puts them into the feed, or a tombstone
 //! where a row is gone. Whoever changes a row that boxes know calls one of these before the commit.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use hadir_shared::{
     ids::{ClassId, InstitutionId, UserId},
@@ -107,7 +107,8 @@ pub async fn touch_institution(tx: &mut Tx, app: &App, institution: InstitutionI
     publish(tx, app, institution, vec![change]).await
 }
 
-/// Everything there is: after an import, a seed, a repair.
+/// Everything there is: after an import, a seed, a repair, a new academic year. What boxes know already is not published
+/// again, and what is gone gets its tombstone.
 pub async fn touch_everything(tx: &mut Tx, app: &App, institution: InstitutionId) -> Result<(), Fail> {
     let mut changes = vec![institution_now(tx, institution).await?, settings_now(tx, institution).await?];
     changes.push(keys_now(tx, app, institution).await?);
@@ -116,7 +117,18 @@ pub async fn touch_everything(tx: &mut Tx, app: &App, institution: InstitutionId
     changes.extend(cards_now(tx, institution, None).await?);
     changes.extend(holidays_now(tx, institution).await?);
     changes.extend(leaves_now(tx, institution, None).await?);
+    let mut known: HashMap<(String, String), String> = HashMap::new();
+    for (entity, key, hash) in store::living_hashes(tx, institution).await? {
+        known.insert((entity, key), hash);
+    }
+    changes.retain(|change| known.remove(&change.name()).as_ref() != Some(&change.hash().to_string()));
+    changes.extend(known.into_keys().filter_map(|(entity, key)| Some(Change::gone(kind(&entity)?, key))));
     publish(tx, app, institution, changes).await
+}
+
+/// The kinds that are lists of rows; one that this program does not know is left as it is.
+fn kind(entity: &str) -> Option<&'static str> {
+    [entity::PERSON, entity::CLASS, entity::CARD, entity::HOLIDAY, entity::LEAVE].into_iter().find(|kind| *kind == entity)
 }
 
 /// Staff have their password's verifier with them, so that they can sign in at a box without internet. Students have not:
