@@ -54,6 +54,19 @@ impl IntoResponse for Done {
     }
 }
 
+/// 503 with what was asked about: something of it is not on disk.
+#[derive(Debug)]
+pub struct Unsaved<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Unsaved<T> {
+    fn into_response(self) -> Response {
+        let body = json!({ "success": false, "message": NOT_SAVED, "data": self.0 });
+        (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+    }
+}
+
+const NOT_SAVED: &str = "Belum tersimpan. Silakan ulangi";
+
 /// 200 with the answer of the one endpoint that has no `data`.
 #[derive(Debug)]
 pub struct Bare<T>(pub T);
@@ -309,7 +322,7 @@ pub fn reason(refused: &Refused) -> &'static str {
         Refused::Inactive => "Akun ini tidak aktif",
         Refused::UnknownClass => "Kelas tidak ditemukan",
         Refused::FutureDay => "Tanggal belum tiba",
-        Refused::NotSaved(_) => "Belum tersimpan. Silakan ulangi",
+        Refused::NotSaved(_) => NOT_SAVED,
     }
 }
 

@@ -48,7 +48,7 @@ pub mod scan;
 pub mod status;
 pub mod students;
 #[cfg(test)]
-pub mod testing;
+pub(crate) mod testing;
 
 /// The largest body of a route that does not say otherwise, decompressed.
 const BODY_BYTES: usize = 64 * 1024;

@@ -1,5 +1,7 @@
 //! A box in a temporary folder, spoken to through its router.
 
+#![expect(clippy::needless_pass_by_value, reason = "a request reads better without references")]
+
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
@@ -97,6 +99,11 @@ impl Served {
         let (view, unreadable) = View::build(institution, 1, None, entries);
         assert_eq!(unreadable, []);
         self.node().show(view);
+    }
+
+    /// One entry of a roster.
+    pub fn entry(entity: &str, key: impl ToString, body: &Value) -> Entry {
+        Entry { cseq: 1, entity: entity.into(), key: key.to_string(), deleted: false, body: body.to_string() }
     }
 
     /// The bytes of the newest record.

@@ -80,6 +80,7 @@ struct CheckIn {
     /// Remembers that the token arrived now, should a login come first.
     arrival: String,
     direction: Direction,
+    zone: Zone,
 }
 
 /// The longest thing a token's address may end with.
@@ -94,8 +95,9 @@ pub async fn check_in(
         return Err(Fail::NoRoute);
     }
     let arrival = web.arrivals.issue(web.node.ids(), &token, at);
-    let direction = direction_by_hours(web.node.roster().schedule(), web.node.trusted_now().time);
-    page(&CheckIn { school: school(&web), token, arrival, direction })
+    let schedule = *web.node.roster().schedule();
+    let direction = direction_by_hours(&schedule, web.node.trusted_now().time);
+    page(&CheckIn { school: school(&web), token, arrival, direction, zone: schedule.zone })
 }
 
 #[derive(Template)]

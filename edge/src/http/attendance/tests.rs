@@ -60,7 +60,7 @@ async fn a_second_time_names_the_first_and_records_nothing() {
     early_out.refused(400, "Anda belum melakukan absen masuk hari ini");
     school.post("/api/attendance/checkin", body(&school.qr())).bearer(&token).await.data();
     let recorded = school.recorded();
-    school.hands().pass(600000);
+    school.hands().pass(600_000);
     let again = school.post("/api/attendance/checkin", body(&school.qr())).bearer(&token).await;
     again.refused(400, "Anda sudah melakukan absen masuk hari ini");
     let earlier = &again.json()["data"];
@@ -77,7 +77,7 @@ async fn a_token_lives_for_its_own_window_and_the_next() {
     for teacher in teachers {
         tokens.push(school.token(teacher).await);
     }
-    school.hands().pass(19000);
+    school.hands().pass(19_000);
     school.post("/api/attendance/checkin", body(&old)).bearer(&tokens[0]).await.data();
     let url = format!("https://kotak.local:8443/c/{old}?x=1");
     school.post("/api/attendance/checkin", body(&url)).bearer(&tokens[1]).await.data();
@@ -99,7 +99,7 @@ async fn who_had_to_sign_in_first_is_judged_by_the_moment_the_page_was_opened() 
     let qr = school.qr();
     let page = school.get(&format!("/c/{qr}")).await.text();
     let ticket = page.split("data-arrival=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    school.hands().pass(90000);
+    school.hands().pass(90_000);
     let mut late = body(&qr);
     let without = school.post("/api/attendance/checkin", late.clone()).bearer(&token).await;
     without.refused(400, "QR token tidak valid atau sudah kadaluarsa");
@@ -133,13 +133,6 @@ fn staff_room(size: u32) -> Vec<Entry> {
     let params = Params::new(8, 1, 1, None).unwrap();
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let verifier = argon2.hash_password_with_salt(PASSWORD.as_bytes(), &[1; 16]).unwrap().to_string();
-    let entry = |entity: &str, key: String, body: Value| Entry {
-        cseq: 1,
-        entity: entity.into(),
-        key,
-        deleted: false,
-        body: body.to_string(),
-    };
     let keys = json!({
         "qr": "07".repeat(32), "cards": {}, "cloud": [], "jwks": {"keys": []}, "issuer": "", "audience": "",
     });
@@ -149,9 +142,9 @@ fn staff_room(size: u32) -> Vec<Entry> {
             "id": id, "uuid": Uuid::from_u128(n.into()), "number": number, "name": format!("Guru {n}"),
             "role": 2, "active": true, "verifier": verifier,
         });
-        entry(entity::PERSON, id.to_string(), person)
+        Served::entry(entity::PERSON, id, &person)
     });
-    people.chain([entry(entity::KEYS, String::new(), keys)]).collect()
+    people.chain([Served::entry(entity::KEYS, "", &keys)]).collect()
 }
 
 #[tokio::test]
@@ -259,8 +252,8 @@ async fn history_is_ones_own_and_paged_as_laravel_does() {
             "path": path, "per_page": 1, "prev_page_url": format!("{path}?per_page=1&page=1"), "to": 2, "total": 2,
         })
     );
-    let none = format!("/api/attendance/history?start_date=2026-11-01&end_date=2026-11-19");
-    assert_eq!(school.get(&none).bearer(&token).await.data()["total"], 0);
+    let none = "/api/attendance/history?start_date=2026-11-01&end_date=2026-11-19";
+    assert_eq!(school.get(none).bearer(&token).await.data()["total"], 0);
     let day = format!("/api/attendance/history?start_date={DAY}&end_date={DAY}");
     assert_eq!(school.get(&day).bearer(&token).await.data()["total"], 2);
     for (query, field) in [

@@ -1,6 +1,7 @@
-use hadir_shared::demo::PASSWORD;
+use hadir_shared::{demo::PASSWORD, wire::roster::entity};
 use serde_json::{Value, json};
 
+use super::token::tests::{NOW, claims, header, keys, signed};
 use crate::http::testing::Served;
 
 #[tokio::test]
@@ -81,6 +82,43 @@ async fn nobody_passes_without_a_token_of_ours() {
         school.get("/api/user").bearer(token).await.refused(401, "Token tidak valid");
     }
     school.get("/api/user").await.refused(401, "Token tidak valid");
+}
+
+#[tokio::test]
+async fn a_token_of_the_cloud_opens_the_box_until_it_ends_or_is_signed_out_here() {
+    let school = Served::at("06:40:00").await;
+    let known = keys();
+    let (issuer, audience) = (&known.issuer, &known.audience);
+    let keys = json!({
+        "qr": "07".repeat(32), "cards": {}, "cloud": [], "jwks": known.jwks, "issuer": issuer, "audience": audience,
+    });
+    let person = json!({
+        "id": 7, "uuid": claims()["sub"], "number": "2001", "name": "Guru", "role": 2, "active": true,
+    });
+    school.shows(&[Served::entry(entity::KEYS, "", &keys), Served::entry(entity::PERSON, 7, &person)]);
+    let now = school.node().trusted_now().time;
+    let token = |lives: i64, jti: i64| {
+        let mut claims = claims();
+        claims["exp"] = ((now.0 / 1000) + lives).into();
+        claims["jti"] = jti.into();
+        signed(&header(), &claims)
+    };
+    assert!(now > NOW);
+    school
+        .get("/api/user")
+        .bearer(&token(-1, 1))
+        .await
+        .refused(401, "Token sudah kadaluarsa. Silakan login kembali");
+    let good = token(900, 2);
+    assert_eq!(school.get("/api/user").bearer(&good).await.data()["user"]["id"], 7);
+    assert_eq!(school.post("/api/auth/logout", json!({})).bearer(&good).await.status, 200);
+    school.get("/api/user").bearer(&good).await.refused(401, "Token tidak valid");
+    assert_eq!(school.get("/api/user").bearer(&token(900, 3)).await.status, 200);
+
+    let mut left = person.clone();
+    left["active"] = false.into();
+    school.shows(&[Served::entry(entity::KEYS, "", &keys), Served::entry(entity::PERSON, 7, &left)]);
+    school.get("/api/user").bearer(&token(900, 4)).await.refused(401, "Token tidak valid");
 }
 
 /// Every protected route, asked by nobody and by every role.

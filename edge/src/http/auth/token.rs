@@ -56,7 +56,7 @@ pub fn verify(token: &str, keys: &Keys, now: Millis) -> Result<Uuid, NoSession> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use jsonwebtoken::{EncodingKey, Header, encode};
     use serde_json::{Value, json};
 
@@ -67,9 +67,9 @@ mod tests {
 MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 -----END PRIVATE KEY-----";
     const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-    const NOW: Millis = Millis(1_763_600_000_000);
+    pub const NOW: Millis = Millis(1_763_600_000_000);
 
-    fn keys() -> Keys {
+    pub fn keys() -> Keys {
         Keys {
             jwks: json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "alg": "EdDSA", "x": PUBLIC}]}),
             issuer: "https://cloud.example".into(),
@@ -78,18 +78,18 @@ MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
         }
     }
 
-    fn claims() -> Value {
+    pub fn claims() -> Value {
         json!({
             "iss": "https://cloud.example", "aud": "hadir", "sub": Uuid::from_u128(7),
             "exp": NOW.0 / 1000 + 900, "iat": NOW.0 / 1000,
         })
     }
 
-    fn signed(header: &Header, claims: &Value) -> String {
+    pub fn signed(header: &Header, claims: &Value) -> String {
         encode(header, claims, &EncodingKey::from_ed_pem(SECRET.as_bytes()).unwrap()).unwrap()
     }
 
-    fn header() -> Header {
+    pub fn header() -> Header {
         Header { typ: Some("at+jwt".into()), kid: Some("k1".into()), ..Header::new(Algorithm::EdDSA) }
     }
 

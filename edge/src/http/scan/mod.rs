@@ -12,7 +12,7 @@ mod tests;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -28,7 +28,7 @@ pub use self::{outcome::Outcome, repeats::Repeats};
 use super::{
     Web,
     auth::AtGate,
-    dialect::Data,
+    dialect::{Data, Unsaved},
     extract::{Body, Params, Peer, RawBody, essence},
     fail::{Fail, Flaw},
 };
@@ -61,9 +61,11 @@ struct Results {
 
 /// 200, or 503 when something that was shown is not on disk.
 fn answer(results: Vec<Outcome>) -> Response {
-    let saved = results.iter().all(Outcome::is_answered);
-    let status = if saved { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Data(Results { results })).into_response()
+    if results.iter().all(Outcome::is_answered) {
+        Data(Results { results }).into_response()
+    } else {
+        Unsaved(Results { results }).into_response()
+    }
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@ use hadir_shared::{
     card::Card,
     ids::{InstitutionId, UserId},
     sign::SecretKey,
+    wire::roster::entity,
 };
 use image::{GrayImage, ImageFormat, Luma, imageops};
 use serde_json::{Value, json};
@@ -150,6 +151,35 @@ async fn a_scanner_gets_the_same_words() {
     scan(json!({"code": "x".repeat(513)})).await.invalid(&["code"]);
     scan(json!({"code": "1001", "gate": "x".repeat(101)})).await.invalid(&["gate"]);
     scan(json!({"code": "1001", "direction": "sideways"})).await.invalid(&["direction"]);
+}
+
+#[tokio::test]
+async fn a_withdrawn_card_is_named_as_such_and_whose_it_was() {
+    let school = Served::at("06:41:00").await;
+    let person = json!({
+        "id": 9, "uuid": uuid::Uuid::nil(), "number": "1001", "name": "Andi", "role": 1, "active": true,
+    });
+    let card = json!({"id": 1, "student": 9, "serial": 1, "code": "ABC123XYZ", "active": false});
+    school.shows(&[Served::entry(entity::PERSON, 9, &person), Served::entry(entity::CARD, 1, &card)]);
+    let data = school.post("/api/scan", json!({"code": "abc123xyz"})).here().await.data();
+    assert_eq!((words(&data), &data["results"][0]["name"]), (vec!["kartu_dicabut"], &json!("Andi")));
+    assert_eq!(data["results"][0]["message"], "Kartu sudah dicabut");
+}
+
+#[tokio::test]
+async fn what_is_not_on_disk_is_never_called_saved() {
+    let school = Served::at("06:41:00").await;
+    let token = school.token("2001").await;
+    let png = encoded(&frame(&["1001"]), ImageFormat::Png);
+    school.node().stop().await;
+    let one = school.post("/api/scan", json!({"number": "1001"})).here().await;
+    let seen = send(&school, "image/png", png).await;
+    for answer in [one, seen] {
+        answer.refused(503, "Belum tersimpan. Silakan ulangi");
+        assert_eq!(words(&answer.json()["data"]), ["belum_tersimpan"], "{}", answer.text());
+    }
+    let scan_qr = school.post("/api/student-attendance/scan-qr", json!({"nisn_nip_nik": "1001"}));
+    scan_qr.bearer(&token).await.refused(503, "Belum tersimpan. Silakan ulangi");
 }
 
 #[tokio::test]

@@ -60,13 +60,16 @@ export class Camera {
     return this.track?.applyConstraints({ advanced: [{ torch: on }] });
   }
 
-  /** Until the camera stops: `onCodes(texts)` for what the browser read, `onFrame(blob)` for what the box is to read. */
-  async look(onCodes, onFrame) {
+  /**
+   * Until the camera stops: `onCodes(texts)` for what the browser read, `onFrame(blob)` for what the box is to read.
+   * Nothing while `isBlocked()`.
+   */
+  async look(onCodes, onFrame, isBlocked) {
     const run = this.#run;
     const detector = await ownDetector();
     while (run === this.#run) {
       const began = performance.now();
-      if (this.#video.readyState >= 2 && !document.hidden) {
+      if (this.#video.readyState >= 2 && !document.hidden && !isBlocked()) {
         const seen = detector && (await detector.detect(this.#video).catch(() => undefined));
         if (seen?.length) await onCodes(seen.map((code) => code.rawValue));
         else await onFrame(await this.#frame());

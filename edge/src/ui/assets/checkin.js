@@ -5,7 +5,7 @@ import { apply, t } from "./language.js";
 import { $, el, person } from "./page.js";
 
 const page = $("checkin");
-const { token, arrival, direction } = page.dataset;
+const { token, arrival, direction, zone } = page.dataset;
 const typed = !/^([0-9a-f]{32}|[0-9]{6})$/i.test(token);
 let place;
 
@@ -80,7 +80,8 @@ $("passage").addEventListener("submit", async (event) => {
   }
 });
 
-const clockTime = (instant) => new Date(instant).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+/** On the school's wall clock, wherever the telephone thinks it is. */
+const clockTime = (instant) => new Date(instant).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
 
 function passed(row) {
   const where = row.geofence ? WHERE[row.geofence]() : t("Tercatat tanpa lokasi.", "Recorded without location.");

@@ -4,7 +4,7 @@ import { authorised, call, signIn, Unreachable } from "./api.js";
 import { apply, t } from "./language.js";
 import { $, age, Clock, el, person, sleep, stayAwake } from "./page.js";
 import { Camera } from "./camera.js";
-import { play, wake } from "./sound.js";
+import { isAwake, play, wake } from "./sound.js";
 import { listen } from "./wedge.js";
 
 const CAMERA_MS = 2500; // the same card is news again after it was away this long
@@ -62,8 +62,9 @@ function show(result) {
 }
 $("flash").addEventListener("click", () => ($("flash").hidden = true));
 
-/** Blocks the page until somebody has understood. */
+/** Blocks the page until somebody has understood: nothing is scanned meanwhile. What was not saved may come again at once. */
 function alarm(text) {
+  seen.clear();
   $("flash").hidden = true;
   $("alarm-text").textContent = text;
   if (!$("alarm").open) $("alarm").showModal();
@@ -86,7 +87,10 @@ async function answered(promise, what) {
 const about = () => ({ direction: mode() || undefined, gate: $("gate").dataset.gate });
 const send = (json, what) => answered(authorised("/api/scan", { method: "POST", json: { ...json, ...about() } }), what);
 
-listen((code) => isNews(code, WEDGE_MS) && send({ code }, code));
+listen((code) => {
+  if ($("alarm").open) play("alarm");
+  else if (isNews(code, WEDGE_MS)) send({ code }, code);
+});
 
 async function read(texts) {
   for (const code of texts) if (isNews(code, CAMERA_MS)) await send({ code }, "");
@@ -108,12 +112,11 @@ async function frame(body) {
 }
 
 async function turnOn() {
-  wake();
   $("trouble").hidden = true;
   try {
     await camera.start(localStorage.getItem("hadir.camera") ?? undefined);
     localStorage.setItem("hadir.camera.on", "1");
-    camera.look(read, frame);
+    camera.look(read, frame, () => $("alarm").open);
     $("switch").hidden = (await camera.devices()).length < 2;
     $("torch").hidden = !camera.hasTorch;
   } catch (e) {
@@ -140,7 +143,7 @@ let torch = false;
 $("torch").addEventListener("click", () => camera.torch((torch = !torch)));
 $("sound").addEventListener("click", () => {
   wake();
-  setTimeout(() => play("good"), 60);
+  setTimeout(() => (play("good"), refresh()), 60);
 });
 
 $("manual").addEventListener("submit", (event) => {
@@ -194,6 +197,7 @@ function draw(state) {
   badge.textContent = stopped ? t("TIDAK MENCATAT: disk", "NOT RECORDING: disk")
     : state.pending ? t(`☁̸ Menunggu ${state.pending} (${age(state.now - (state.oldest_pending ?? state.now))})`, `☁̸ Waiting ${state.pending} (${age(state.now - (state.oldest_pending ?? state.now))})`)
     : state.line === "stand_alone" ? t("✔ Tersimpan di kotak", "✔ Saved on the box") : t("✔ Semua terkirim", "✔ All sent");
+  $("sound").textContent = isAwake() ? t("Tes suara", "Test sound") : t("🔇 Ketuk untuk suara", "🔇 Tap for sound");
   $("latest").replaceChildren(...state.latest.map((one) => person({
     name: one.name,
     detail: [one.class, one.outcome === "terlambat" ? t(`terlambat ${one.late_minutes} menit`, `late ${one.late_minutes} min`) : one.outcome === "pulang" ? t("pulang", "out") : t("hadir", "present")].filter(Boolean).join(" · "),

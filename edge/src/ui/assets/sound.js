@@ -6,10 +6,12 @@ export function wake() {
   context ??= new AudioContext();
   if (context.state === "suspended") context.resume();
 }
+/** Whether sound comes out. */
+export const isAwake = () => context?.state === "running";
 for (const event of ["pointerdown", "keydown"]) addEventListener(event, wake, { passive: true });
 
 function tone(at, hertz, seconds, type = "sine", to = hertz, gain = 0.35) {
-  if (context?.state !== "running") return;
+  if (!isAwake()) return;
   const start = context.currentTime + at;
   const [oscillator, volume] = [context.createOscillator(), context.createGain()];
   oscillator.type = type;
@@ -36,5 +38,5 @@ const SOUNDS = {
 export function play(name) {
   const [sound, pattern] = SOUNDS[name];
   sound();
-  navigator.vibrate?.(pattern);
+  if (navigator.userActivation?.hasBeenActive ?? true) navigator.vibrate?.(pattern);
 }
