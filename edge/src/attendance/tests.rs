@@ -75,7 +75,7 @@ async fn a_morning_at_the_gate() {
 
 #[tokio::test]
 async fn eight_gates_at_once_are_one_record() {
-    // Seen to fail with the natural key taken out of the projection's primary key.
+    // Seen to fail with a second line overwriting the first in `project`.
     let school = TestBox::demo(at("06:41:00")).await;
     let card = school.node().demo_card(school.id("1001")).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
@@ -247,7 +247,7 @@ async fn a_box_that_wakes_up_in_1970_knows_that_it_is_later() {
 
 #[tokio::test]
 async fn the_attendance_is_what_the_log_says_and_a_difference_is_found() {
-    // Seen to fail with the last line left out of the fold.
+    // Seen to fail with lines left out of the fold.
     let school = TestBox::demo(at("06:41:00")).await;
     let node = school.node();
     for number in ["1001", "1002", "1003"] {

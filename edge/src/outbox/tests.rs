@@ -330,7 +330,7 @@ async fn everything_reaches_the_cloud_once_and_a_heartbeat_says_so() {
 
 #[tokio::test]
 async fn whatever_is_not_proven_acknowledges_nothing() {
-    // Each seen to fail with its check taken out of `Uploader::receipt` or `believed`.
+    // Seen to fail with the signature, and with the batch's id, not looked at.
     let tricks = [
         (Trick::Captive, "captive portal"),
         (Trick::CaptiveRedirect, "status 302"),

@@ -293,7 +293,7 @@ async fn a_new_generation_is_fetched_whole_and_old_things_are_gone() {
 
 #[tokio::test]
 async fn a_snapshot_that_breaks_off_changes_nothing_and_goes_on_where_it_stopped() {
-    // Seen to fail with chunks applied as they come, and with nothing staged.
+    // Seen to fail with nothing staged.
     let pair = Pair::new().await;
     pair.feed.told(|told| told.chunks_left = 2);
     assert!(matches!(pair.node().pull_once().await, Err(PullFailed::Answered { status: 500 })));
