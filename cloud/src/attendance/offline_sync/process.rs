@@ -269,7 +269,7 @@ async fn answer(
                 processed.push(Offline::new(row, settings.schedule.zone));
             }
             (_, _, message, _) => {
-                failed.push(Failed { data: entry.data, error: message.unwrap_or_default() })
+                failed.push(Failed { data: entry.data, error: message.unwrap_or_default() });
             }
         }
     }
