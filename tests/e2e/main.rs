@@ -17,3 +17,4 @@ mod outage;
 mod poison;
 mod portal;
 mod school;
+mod walkthroughs;
