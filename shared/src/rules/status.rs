@@ -109,11 +109,6 @@ pub fn direction_by_hours(schedule: &Schedule, at: Millis) -> Direction {
     if schedule.zone.time_of_day(at) < middle { Direction::CheckIn } else { Direction::CheckOut }
 }
 
-/// What passing the gate means at this time of day when nobody says so: out from `checkout_start` on, in before.
-pub fn expected_direction(schedule: &Schedule, at: Millis) -> Direction {
-    if schedule.zone.time_of_day(at) < schedule.checkout_start { Direction::CheckIn } else { Direction::CheckOut }
-}
-
 /// Minutes from `from` to `to`, a begun one counting whole; 0 when `to` is not later.
 fn begun_minutes(from: NaiveTime, to: NaiveTime) -> i64 {
     let ms = (to - from).num_milliseconds();
@@ -167,20 +162,6 @@ mod tests {
         assert_eq!((there.status, there.late_minutes), (Status::Terlambat, 30));
         let here = decide(&schedule("Asia/Jakarta", 0), Direction::CheckIn, moment, None);
         assert_eq!(here.status, Status::Hadir);
-    }
-
-    #[test]
-    fn the_direction_follows_the_hours() {
-        let zone = "Asia/Jayapura";
-        let cases = [
-            ("00:00:00", Direction::CheckIn),
-            ("13:59:59", Direction::CheckIn),
-            ("14:00:00", Direction::CheckOut),
-            ("23:59:59", Direction::CheckOut),
-        ];
-        for (time, direction) in cases {
-            assert_eq!(expected_direction(&schedule(zone, 0), at(zone, time)), direction, "{time}");
-        }
     }
 
     #[test]
