@@ -53,7 +53,7 @@ function show(result) {
   const facts = [result.class, result.outcome === "sudah" ? undefined : result.time];
   $("flash-more").textContent = facts.filter(Boolean).join(" · ");
   $("flash-saved").textContent = result.seq && result.pending
-    ? t(`☁̸ Tersimpan, menunggu internet (${result.pending})`, `☁̸ Saved, waiting for the internet (${result.pending})`) : "";
+    ? t(`☁ Tersimpan, menunggu internet (${result.pending})`, `☁ Saved, waiting for the internet (${result.pending})`) : "";
   flash.hidden = false;
   play(look.sound);
   clearTimeout(hiding);
@@ -195,9 +195,9 @@ function draw(state) {
   const stopped = state.store === "read_only_full" || state.store === "stopped";
   badge.className = `badge ${stopped ? "bad" : state.pending ? "warn" : "good"}`;
   badge.textContent = stopped ? t("TIDAK MENCATAT: disk", "NOT RECORDING: disk")
-    : state.pending ? t(`☁̸ Menunggu ${state.pending} (${age(state.now - (state.oldest_pending ?? state.now))})`, `☁̸ Waiting ${state.pending} (${age(state.now - (state.oldest_pending ?? state.now))})`)
+    : state.pending ? t(`☁ Menunggu ${state.pending} (${age(state.now - (state.oldest_pending ?? state.now))})`, `☁ Waiting ${state.pending} (${age(state.now - (state.oldest_pending ?? state.now))})`)
     : state.line === "stand_alone" ? t("✔ Tersimpan di kotak", "✔ Saved on the box") : t("✔ Semua terkirim", "✔ All sent");
-  $("sound").textContent = isAwake() ? t("Tes suara", "Test sound") : t("🔇 Ketuk untuk suara", "🔇 Tap for sound");
+  $("sound").textContent = isAwake() ? t("Tes suara", "Test sound") : t("Ketuk untuk suara", "Tap for sound");
   $("latest").replaceChildren(...state.latest.map((one) => person({
     name: one.name,
     detail: [one.class, one.outcome === "terlambat" ? t(`terlambat ${one.late_minutes} menit`, `late ${one.late_minutes} min`) : one.outcome === "pulang" ? t("pulang", "out") : t("hadir", "present")].filter(Boolean).join(" · "),
