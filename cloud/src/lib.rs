@@ -39,4 +39,7 @@ pub fn kinds() -> Kinds {
 pub const TIMETABLE: &[Schedule] = &[
     Schedule { name: "identity.purge", cron: "0 0 19 * * *", work: identity::purge },
     Schedule { name: "jobs.purge", cron: "0 10 19 * * *", work: jobs::purge },
+    Schedule { name: "roster.purge", cron: "0 20 19 * * *", work: attendance::roster::purge },
+    // Soon after midnight in every zone of Indonesia, and before anybody comes to school.
+    Schedule { name: "roster.refresh", cron: "0 30 17 * * *", work: attendance::roster::refresh },
 ];

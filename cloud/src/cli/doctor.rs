@@ -6,6 +6,7 @@ use hadir_shared::time::{Clock as _, Millis};
 
 use super::{Exit, open};
 use crate::{
+    attendance::{books, roster},
     clock::SystemClock,
     config::{Config, mask},
     db::Db,
@@ -24,7 +25,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Exit> {
     let mut checks = vec![data_dir(&config.data_dir), secret_key(&config.secret_key_file())];
     match open::database(config).await {
         Ok(db) => {
-            checks.extend([engine(&db).await, migrations(&db).await, clock(&db).await]);
+            checks.extend([engine(&db).await, migrations(&db).await, clock(&db).await, books(&db).await]);
             db.close().await;
         }
         Err(Exit::Unavailable(e)) => {
@@ -86,6 +87,32 @@ async fn migrations(db: &Db) -> Check {
             "install the version of hadir-cloud that belongs to this database".into(),
         )),
     }
+}
+
+/// The attendance of every school, worked out a second time from the records of its boxes.
+async fn books(db: &Db) -> Check {
+    match differences(db).await {
+        Ok(0) => Ok("the attendance books equal their recomputation from the log".into()),
+        Ok(count) => Err((
+            format!("the attendance books differ from the log in {count} places (see the lines above)"),
+            "restore the latest backup: the boxes send again what it lacks".into(),
+        )),
+        Err(e) => {
+            Err((format!("the attendance books cannot be read: {e}"), "run `hadir-cloud migrate`".into()))
+        }
+    }
+}
+
+async fn differences(db: &Db) -> sqlx::Result<usize> {
+    let mut tx = db.read().await?;
+    let mut count = 0;
+    for school in roster::schools(&mut tx).await? {
+        for difference in books::recompute(&mut tx, school).await? {
+            println!("      school {school}: {difference:?}");
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 async fn clock(db: &Db) -> Check {

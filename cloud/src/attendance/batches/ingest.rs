@@ -89,11 +89,11 @@ pub async fn ingest(app: &App, proven: &Proven) -> Result<Receipt, Refused> {
 async fn stands(tx: &mut Tx, whose: Whose, proven: &Proven, head: Head) -> Result<Meeting, Refused> {
     let meeting = meet(&proven.batch, &proven.hashes, head).map_err(Refused::Told)?;
     if let Some(probe) = meeting.probe {
-        let held = match probe.seq {
+        let here = match probe.seq {
             0 => Some(Hash::genesis(whose.log).to_string()),
             seq => store::hash_at(tx, whose, seq).await?,
         };
-        if held.as_deref() != Some(&probe.hash.to_string()) {
+        if here.as_deref() != Some(&probe.hash.to_string()) {
             return Err(Refused::Told(fork(head)));
         }
     }
@@ -143,7 +143,9 @@ async fn append(
         done.has_new_key = decide(tx, whose, events, &mut lines, is_revoked, now).await?;
     }
     if is_revoked {
-        lines.iter_mut().for_each(|line| line.decided = Decided::REVOKED);
+        for line in &mut lines {
+            line.decided = Decided::REVOKED;
+        }
     }
     store::append(tx, whose, &lines, now).await?;
     let to = Head { seq: first + lines.len() as u64 - 1, hash: proven.batch.last_hash };

@@ -49,7 +49,7 @@ pub const fn fork(head: Head) -> Refusal {
 pub enum Reading {
     /// To be entered into the books.
     Passage(Box<Candidate>, Stamps),
-    Rotation(KeyRotation, Stamps),
+    Rotation(Box<KeyRotation>, Stamps),
     /// Decided by what it is.
     Plain(&'static str, Stamps, Verdict, Option<Reason>),
     /// Bytes.
@@ -74,7 +74,7 @@ pub fn read(event: &str, device: DeviceId) -> Reading {
         What::Scan(scan) if scan.token.contains('\0') || scan.gate.contains('\0') => Reading::Unreadable,
         What::Scan(scan) => Reading::Passage(Box::new(Candidate::scanned(event, at, *scan, device)), stamps),
         What::UnknownCard(_) => Reading::Plain(action, stamps, Verdict::Refused, Some(Reason::UnknownCard)),
-        What::KeyRotation(rotation) => Reading::Rotation(rotation, stamps),
+        What::KeyRotation(rotation) => Reading::Rotation(Box::new(rotation), stamps),
         What::Boot(_) | What::ClockSample(_) | What::ClockStep(_) => {
             Reading::Plain(action, stamps, Verdict::Stored, None)
         }

@@ -88,9 +88,13 @@ impl Candidate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Entered.
-    Stored { attendance_id: i64 },
+    Stored {
+        attendance_id: i64,
+    },
     /// The books say so already, in this row.
-    Duplicate { attendance_id: i64 },
+    Duplicate {
+        attendance_id: i64,
+    },
     /// The books say otherwise.
     Conflict,
     Refused(Reason),
@@ -132,7 +136,9 @@ fn outcome(index: usize, judged: &Result<plan::Judged, Reason>, days: &plan::Day
         Err(reason) => return Outcome::Refused(*reason),
     };
     match days.get(judged.key) {
-        Some(standing) if standing.entered_by == Some(index) => Outcome::Stored { attendance_id: standing.id },
+        Some(standing) if standing.entered_by == Some(index) => {
+            Outcome::Stored { attendance_id: standing.id }
+        }
         Some(standing) => match compare(&standing.content, &judged.content()) {
             Second::Duplicate => Outcome::Duplicate { attendance_id: standing.id },
             Second::Conflict => Outcome::Conflict,

@@ -73,7 +73,8 @@ impl Days {
 
     /// How somebody came that day. A check-out that stands has it from then, when less may have been known.
     fn arrived(&self, key: NaturalKey) -> Option<Status> {
-        let of = |direction| self.get(NaturalKey { direction, ..key }).map(|standing| standing.content.status);
+        let of =
+            |direction| self.get(NaturalKey { direction, ..key }).map(|standing| standing.content.status);
         of(Direction::CheckOut).or_else(|| of(Direction::CheckIn))
     }
 }
@@ -261,8 +262,10 @@ mod tests {
 
     #[test]
     fn what_was_lost_to_another_box_stands_as_the_other_box_entered_it() {
-        let candidates =
-            [candidate(1, Direction::CheckIn, at("07:00:00")), candidate(1, Direction::CheckOut, at("14:10:00"))];
+        let candidates = [
+            candidate(1, Direction::CheckIn, at("07:00:00")),
+            candidate(1, Direction::CheckOut, at("14:10:00")),
+        ];
         let mut days = Days::default();
         let judged = judge(&candidates, &people(), &mut days, at("15:00:00"));
         days.confirm(judged[1].as_ref().unwrap().key, 5);

@@ -39,7 +39,11 @@ pub async fn recompute(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<
         for record in &records {
             let is_stored = record.verdict == "stored";
             if let Some(what) = flaw(record, is_stored) {
-                differences.push(Difference { record: Some(record.id), attendance: record.attendance_id, what });
+                differences.push(Difference {
+                    record: Some(record.id),
+                    attendance: record.attendance_id,
+                    what,
+                });
             }
             let Some(row) = record.attendance_id.filter(|_| is_stored) else { continue };
             if explained.insert(row, record.id).is_some() {
@@ -98,7 +102,8 @@ fn flaw(record: &store::Evidence, is_stored: bool) -> Option<&'static str> {
     let same_minutes =
         record.row_late == Some(decision.late_minutes) && record.row_early == Some(decision.early_minutes);
     // A check-out keeps what was known of the check-in when it came; the check-in may have come later.
-    let known = |status: Status| record.arrived.as_deref() == Some(status.as_str()) || status == Status::Hadir;
+    let known =
+        |status: Status| record.arrived.as_deref() == Some(status.as_str()) || status == Status::Hadir;
     let same_status = match passage.direction {
         Direction::CheckIn => decision.status == arrived,
         Direction::CheckOut => known(arrived),

@@ -78,7 +78,7 @@ pub async fn standing(
              FROM UNNEST($2::BIGINT[], $3::DATE[]) AS k (user_id, day)
              JOIN attendance a ON a.institution_id = $1 AND a.user_id = k.user_id AND a.day = k.day",
             "SELECT a.id, a.user_id, a.day, a.type, a.status, a.early_minutes, a.event_id
-             FROM json_each($2) AS k CROSS JOIN attendance a
+             FROM jsonb_each($2) AS k CROSS JOIN attendance a
              WHERE a.institution_id = $1 AND a.user_id = k.value ->> 0 AND a.day = k.value ->> 1",
         )
         .bind(institution.0)
@@ -88,11 +88,16 @@ pub async fn standing(
         .await?;
     let mut found = Days::default();
     for row in rows {
-        let (Some(direction), Some(status)) = (Direction::parse(&row.r#type), Status::parse(&row.status)) else {
+        let (Some(direction), Some(status)) = (Direction::parse(&row.r#type), Status::parse(&row.status))
+        else {
             return Err(sqlx::Error::Decode(format!("attendance {} has words that are none", row.id).into()));
         };
         let key = NaturalKey { user: UserId(row.user_id), day: SchoolDay(row.day), direction };
-        found.put(key, row.id, Content { event: EventId(row.event_id), status, left_early: row.early_minutes > 0 });
+        found.put(
+            key,
+            row.id,
+            Content { event: EventId(row.event_id), status, left_early: row.early_minutes > 0 },
+        );
     }
     Ok(found)
 }
@@ -105,9 +110,12 @@ pub async fn enter(
     now: Millis,
 ) -> sqlx::Result<Vec<(NaturalKey, i64)>> {
     let column = |of: fn(&Entry<'_>) -> i64| move || entries.iter().map(of).collect::<Vec<i64>>();
-    let number = |of: fn(&Entry<'_>) -> Option<i64>| move || entries.iter().map(of).collect::<Vec<Option<i64>>>();
-    let real = |of: fn(&Entry<'_>) -> Option<f64>| move || entries.iter().map(of).collect::<Vec<Option<f64>>>();
-    let word = |of: fn(&Entry<'_>) -> &'static str| move || entries.iter().map(of).collect::<Vec<&'static str>>();
+    let number =
+        |of: fn(&Entry<'_>) -> Option<i64>| move || entries.iter().map(of).collect::<Vec<Option<i64>>>();
+    let real =
+        |of: fn(&Entry<'_>) -> Option<f64>| move || entries.iter().map(of).collect::<Vec<Option<f64>>>();
+    let word =
+        |of: fn(&Entry<'_>) -> &'static str| move || entries.iter().map(of).collect::<Vec<&'static str>>();
     let json = if matches!(tx, Tx::Sqlite(_)) { rows_as_json(entries)? } else { String::new() };
     let rows: Vec<(i64, i64, NaiveDate, String)> = tx
         .query_split(
@@ -126,7 +134,7 @@ pub async fn enter(
                 value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13,
                 value ->> 14, value ->> 15, value ->> 16, unhex(value ->> 17), unhex(value ->> 18), value ->> 19,
                 value ->> 20
-             FROM json_each($3) WHERE TRUE
+             FROM jsonb_each($3) WHERE TRUE
              ON CONFLICT (institution_id, user_id, day, type) DO NOTHING RETURNING id, user_id, day, type",
         )
         .bind(institution.0)
@@ -143,7 +151,7 @@ pub async fn enter(
         .bind_pg(real(|e| e.candidate.position.map(|at| at.latitude)))
         .bind_pg(real(|e| e.candidate.position.map(|at| at.longitude)))
         .bind_pg(real(|e| e.candidate.position.and_then(|at| at.accuracy)))
-        .bind_pg(|| entries.iter().map(|e| e.candidate.fence.map(|f| f.as_str())).collect::<Vec<_>>())
+        .bind_pg(|| entries.iter().map(|e| e.candidate.fence.map(Verdict::as_str)).collect::<Vec<_>>())
         .bind_pg(|| entries.iter().map(|e| e.candidate.photo_path.as_deref()).collect::<Vec<_>>())
         .bind_pg(|| entries.iter().map(|e| e.candidate.token.as_str()).collect::<Vec<_>>())
         .bind_pg(number(|e| e.candidate.class.map(|class| class.0)))

@@ -51,7 +51,8 @@ async fn every_candidate_has_its_outcome_within_a_call_and_across_calls() {
     TestApp::both(async |t| {
         let school = t.institution("A").await;
         let other = t.institution("B").await;
-        let (student, admin) = (t.user(school, "1", seed::STUDENT).await, t.user(school, "2", seed::ADMIN).await);
+        let (student, admin) =
+            (t.user(school, "1", seed::STUDENT).await, t.user(school, "2", seed::ADMIN).await);
         let stranger = t.user(other, "3", seed::STUDENT).await;
         let late = START.plus_seconds(3600);
         let candidates = [
@@ -63,7 +64,9 @@ async fn every_candidate_has_its_outcome_within_a_call_and_across_calls() {
             candidate(&t, student, Direction::CheckOut, START.plus_seconds(8 * 3600)),
         ];
         let outcomes = enter(&t, school, &candidates).await;
-        let [Outcome::Stored { attendance_id: came }, .., Outcome::Stored { attendance_id: left }] = outcomes[..] else {
+        let [Outcome::Stored { attendance_id: came }, .., Outcome::Stored { attendance_id: left }] =
+            outcomes[..]
+        else {
             panic!("{} {outcomes:?}", t.on)
         };
         let expected = [
@@ -106,7 +109,9 @@ async fn of_two_who_enter_the_same_people_at_once_one_wins_each_key_and_the_othe
             for (a, b) in first.iter().zip(second.iter().rev()) {
                 let ids = match (a, b) {
                     (Outcome::Stored { attendance_id: a }, Outcome::Duplicate { attendance_id: b })
-                    | (Outcome::Duplicate { attendance_id: a }, Outcome::Stored { attendance_id: b }) => (a, b),
+                    | (Outcome::Duplicate { attendance_id: a }, Outcome::Stored { attendance_id: b }) => {
+                        (a, b)
+                    }
                     other => panic!("{} {other:?}", t.on),
                 };
                 assert_eq!(ids.0, ids.1, "{}", t.on);

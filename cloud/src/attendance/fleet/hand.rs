@@ -69,7 +69,7 @@ impl HandBox {
     }
 
     /// The bytes of a check-in.
-    pub fn scan(&self, t: &TestApp, user: UserId, at: Millis) -> String {
+    pub fn scan(t: &TestApp, user: UserId, at: Millis) -> String {
         let scan = Scan {
             user,
             direction: Direction::CheckIn,

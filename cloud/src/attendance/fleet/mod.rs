@@ -51,7 +51,7 @@ use crate::{
 pub mod cloud_key;
 pub mod device;
 #[cfg(test)]
-pub mod hand;
+pub(super) mod hand;
 pub mod link;
 mod refused;
 mod store;

@@ -118,7 +118,8 @@ async fn the_fleet_is_seen_by_those_who_lead_the_school_and_ruled_by_its_admin()
         let rows = list.body["data"]["data"].as_array().unwrap();
         assert_eq!((rows.len(), &list.body["data"]["total"]), (1, &json!(1)), "{} only the own", t.on);
         assert_eq!(rows[0]["id"], json!(own.device));
-        let shown = ["last_seen_at", "clock_offset_ms", "pending", "revoked_at"].map(|field| rows[0][field].clone());
+        let shown =
+            ["last_seen_at", "clock_offset_ms", "pending", "revoked_at"].map(|field| rows[0][field].clone());
         let at = json!(START.to_rfc3339_micros());
         assert_eq!(shown, [at.clone(), json!(1_500), json!(3), Value::Null], "{}", t.on);
         assert_eq!(t.get("/api/edge-devices", Some(&teacher)).await.status, 403);
@@ -129,7 +130,10 @@ async fn the_fleet_is_seen_by_those_who_lead_the_school_and_ruled_by_its_admin()
         assert_eq!(t.post(&revoke(own.device), Some(&stranger), json!({})).await.status, 404, "{}", t.on);
         assert!(own.get(&t, "/api/offline-sync/roster/snapshot").await.status == 200, "nothing happened");
         let done = t.post(&revoke(own.device), Some(&admin), json!({})).await;
-        assert_eq!((said(&done), &done.body["data"]["revoked_at"]), ((200, "Perangkat berhasil dicabut"), &at));
+        assert_eq!(
+            (said(&done), &done.body["data"]["revoked_at"]),
+            ((200, "Perangkat berhasil dicabut"), &at)
+        );
         t.clock.set(Millis(START.0 + 5));
         let again = t.post(&revoke(own.device), Some(&admin), json!({})).await;
         assert_eq!(again.body["data"]["revoked_at"], at, "{} once is enough", t.on);
@@ -157,7 +161,11 @@ async fn the_clouds_key_and_the_stores_name_outlive_a_restart_and_are_no_web_key
         assert_eq!(t.app.identity.keys().jwks()["keys"].as_array().unwrap().len(), 1, "{}", t.on);
         t.app.identity.keys().rotate(&t.app).await.unwrap();
         let after = t.another_node().await;
-        assert_eq!(after.app.sync.key().public(), t.app.sync.key().public(), "tokens' keys are changed alone");
+        assert_eq!(
+            after.app.sync.key().public(),
+            t.app.sync.key().public(),
+            "tokens' keys are changed alone"
+        );
     })
     .await;
 }

@@ -25,12 +25,12 @@ pub struct Change {
 
 impl Change {
     /// A thing and its wire type.
-    pub fn put(entity: &'static str, key: impl ToString, body: &impl Serialize) -> Result<Self, Fail> {
+    pub fn put(entity: &'static str, key: &impl ToString, body: &impl Serialize) -> Result<Self, Fail> {
         let body = serde_json::to_string(body).map_err(anyhow::Error::from)?;
         Ok(Self { entity, key: key.to_string(), body: Some(body), revokes: false })
     }
 
-    pub fn gone(entity: &'static str, key: impl ToString) -> Self {
+    pub fn gone(entity: &'static str, key: &impl ToString) -> Self {
         let revokes = matches!(entity, entity::PERSON | entity::CARD);
         Self { entity, key: key.to_string(), body: None, revokes }
     }
@@ -92,10 +92,10 @@ mod tests {
 
     #[test]
     fn who_disappears_is_revoked_and_a_class_is_not() {
-        assert!(Change::gone(entity::CARD, 1).revokes);
-        assert!(Change::gone(entity::PERSON, 1).revokes);
-        assert!(!Change::gone(entity::CLASS, 1).revokes);
-        let (entry, hash) = Change::gone(entity::CLASS, 7).entry(3);
+        assert!(Change::gone(entity::CARD, &1).revokes);
+        assert!(Change::gone(entity::PERSON, &1).revokes);
+        assert!(!Change::gone(entity::CLASS, &1).revokes);
+        let (entry, hash) = Change::gone(entity::CLASS, &7).entry(3);
         assert_eq!((entry.cseq, entry.key.as_str(), entry.deleted, entry.body.as_str()), (3, "7", true, ""));
         assert_eq!(hash, entry.hash());
     }

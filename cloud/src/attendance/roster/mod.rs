@@ -55,6 +55,7 @@ mod touch;
 
 pub use feed::{Change, publish};
 pub use keys::{card_key, card_keys, ensure as ensure_keys, qr_key};
+pub use store::schools;
 pub use touch::{
     touch_card, touch_cards, touch_class, touch_classes, touch_everything, touch_holidays, touch_institution,
     touch_keys, touch_leave, touch_people, touch_person, touch_settings,
@@ -244,7 +245,7 @@ pub fn purge<'a>(tx: &'a mut Tx, app: &'a App) -> Work<'a> {
 /// when an academic year begins. A scheduled job.
 pub fn refresh<'a>(tx: &'a mut Tx, app: &'a App) -> Work<'a> {
     Box::pin(async move {
-        for institution in store::schools(tx).await? {
+        for institution in schools(tx).await? {
             ensure_keys(tx, app, institution).await?;
             touch_everything(tx, app, institution).await?;
         }

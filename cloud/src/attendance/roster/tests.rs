@@ -41,7 +41,12 @@ impl Held {
             assert_eq!(Hash::of(&serde_json::to_vec(&chunk).unwrap()), *hash, "named by its hash");
             entries.extend(chunk.into_iter().map(|entry| ((entry.entity.clone(), entry.key.clone()), entry)));
         }
-        let held = Self { sender: sender.clone(), generation: manifest.generation, cursor: manifest.cursor, entries };
+        let held = Self {
+            sender: sender.clone(),
+            generation: manifest.generation,
+            cursor: manifest.cursor,
+            entries,
+        };
         assert_eq!(held.digest(), manifest.digest, "{}", t.on);
         held
     }
@@ -51,7 +56,8 @@ impl Held {
         let mut came = 0;
         loop {
             let (generation, cursor) = (self.generation, self.cursor);
-            let answer = self.sender.get(t, &format!("{ROSTER}?generation={generation}&since={cursor}")).await;
+            let answer =
+                self.sender.get(t, &format!("{ROSTER}?generation={generation}&since={cursor}")).await;
             assert_eq!(answer.status, 200, "{} {}", t.on, answer.body);
             let page: Page = serde_json::from_value(answer.body).unwrap();
             page.verify(&self.sender.cloud_key).unwrap();
@@ -60,7 +66,11 @@ impl Held {
             came += page.entries.len();
             for entry in page.entries {
                 let key = (entry.entity.clone(), entry.key.clone());
-                if entry.deleted { self.entries.remove(&key) } else { self.entries.insert(key, entry) };
+                if entry.deleted {
+                    self.entries.remove(&key)
+                } else {
+                    self.entries.insert(key, entry)
+                };
             }
             self.cursor = page.to;
             if page.to == page.latest {
@@ -97,8 +107,8 @@ async fn touch(t: &TestApp, school: InstitutionId, people: &[UserId]) {
 
 async fn publish_class(t: &TestApp, school: InstitutionId, key: &str, body: Option<&Value>) {
     let change = match body {
-        Some(body) => Change::put(entity::CLASS, key, body).unwrap(),
-        None => Change::gone(entity::CLASS, key),
+        Some(body) => Change::put(entity::CLASS, &key, body).unwrap(),
+        None => Change::gone(entity::CLASS, &key),
     };
     let mut tx = t.app.db.write().await.unwrap();
     publish(&mut tx, &t.app, school, vec![change]).await.unwrap();
@@ -126,8 +136,14 @@ async fn a_box_takes_a_snapshot_and_then_what_changed() {
         let latest = super::latest(&mut t.app.db.read().await.unwrap(), school).await.unwrap();
         assert_eq!(latest.cast_unsigned(), held.cursor, "{} nothing changed, nothing is published", t.on);
         let (student_is, teacher_is) = (held.person(student), held.person(teacher));
-        assert_eq!((student_is.number.as_str(), student_is.active, student_is.verifier), ("1001", true, None));
-        assert!(teacher_is.verifier.is_some_and(|phc| phc.starts_with("$argon2id$")), "staff sign in offline");
+        assert_eq!(
+            (student_is.number.as_str(), student_is.active, student_is.verifier),
+            ("1001", true, None)
+        );
+        assert!(
+            teacher_is.verifier.is_some_and(|phc| phc.starts_with("$argon2id$")),
+            "staff sign in offline"
+        );
         let keys: Keys = serde_json::from_str(&held.entries[&("keys".into(), String::new())].body).unwrap();
         assert_eq!(keys.cloud, [t.app.sync.key().public()]);
         let mut tx = t.app.db.read().await.unwrap();
@@ -157,14 +173,19 @@ async fn many_pages_tombstones_and_cursors_that_lead_nowhere() {
         let mut held = Held::snapshot(&t, &sender).await;
         let old = (held.generation, held.cursor);
         let classes: Vec<Change> = (0..PAGE_ENTRIES * 2 + 10)
-            .map(|n| Change::put(entity::CLASS, n, &json!({"id": n, "name": format!("Kelas \"{n}\"")})).unwrap())
+            .map(|n| {
+                Change::put(entity::CLASS, &n, &json!({"id": n, "name": format!("Kelas \"{n}\"")})).unwrap()
+            })
             .collect();
         let mut tx = t.app.db.write().await.unwrap();
         publish(&mut tx, &t.app, school, classes).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(held.pull(&t).await, PAGE_ENTRIES * 2 + 10, "{}", t.on);
         publish_class(&t, school, "7", None).await;
-        assert_eq!((held.pull(&t).await, held.entries.contains_key(&("class".into(), "7".into()))), (1, false));
+        assert_eq!(
+            (held.pull(&t).await, held.entries.contains_key(&("class".into(), "7".into()))),
+            (1, false)
+        );
         assert!(manifest(&t, &sender).await.chunks.len() >= 3);
         let anew = Held::snapshot(&t, &sender).await;
         assert_eq!(anew.digest(), held.digest(), "{} both ways lead to the same roster", t.on);
@@ -172,7 +193,11 @@ async fn many_pages_tombstones_and_cursors_that_lead_nowhere() {
         refresh(&mut tx, &t.app).await.unwrap();
         tx.commit().await.unwrap();
         held.pull(&t).await;
-        assert!(held.entries.keys().all(|(entity, _)| entity != entity::CLASS), "{} there are no such rows", t.on);
+        assert!(
+            held.entries.keys().all(|(entity, _)| entity != entity::CLASS),
+            "{} there are no such rows",
+            t.on
+        );
 
         let refetch = json!({"error": "refetch", "generation": old.0});
         let other = t.app.ids.random_uuid();
@@ -183,7 +208,12 @@ async fn many_pages_tombstones_and_cursors_that_lead_nowhere() {
             format!("?generation={}&since=-1", old.0),
         ] {
             let answer = sender.get(&t, &format!("{ROSTER}{query}")).await;
-            assert_eq!((answer.status.as_u16(), &answer.body["refusal"]), (410, &refetch), "{} {query}", t.on);
+            assert_eq!(
+                (answer.status.as_u16(), &answer.body["refusal"]),
+                (410, &refetch),
+                "{} {query}",
+                t.on
+            );
         }
         t.clock.set(START.plus_millis(super::KEEP_TOMBSTONE_MS + 1));
         let mut tx = t.app.db.write().await.unwrap();
@@ -236,7 +266,10 @@ async fn a_box_reads_its_own_schools_roster_only() {
         let of_theirs = Held::snapshot(&t, &theirs).await;
         assert!(of_theirs.entries.values().all(|entry| entry.entity != entity::PERSON), "{}", t.on);
         let chunk = format!("{ROSTER}/chunks/{}", of_own.chunks[0]);
-        assert_eq!((own.get(&t, &chunk).await.status.as_u16(), theirs.get(&t, &chunk).await.status.as_u16()), (200, 404));
+        assert_eq!(
+            (own.get(&t, &chunk).await.status.as_u16(), theirs.get(&t, &chunk).await.status.as_u16()),
+            (200, 404)
+        );
         let page = format!("{ROSTER}?generation={}&since=0", of_own.generation);
         assert_eq!(theirs.get(&t, &page).await.status, 410, "{} another school's generation", t.on);
         for path in [page.as_str(), chunk.as_str(), "/api/offline-sync/roster/snapshot"] {
@@ -246,7 +279,11 @@ async fn a_box_reads_its_own_schools_roster_only() {
             assert_eq!(forged.get(&t, path).await.status, 401, "{} {path}", t.on);
         }
         let (_, admin) = t.signed_in(school, "5001", seed::ADMIN).await;
-        assert_eq!(t.get("/api/offline-sync/roster/snapshot", Some(&admin)).await.status, 401, "people have no roster");
+        assert_eq!(
+            t.get("/api/offline-sync/roster/snapshot", Some(&admin)).await.status,
+            401,
+            "people have no roster"
+        );
     })
     .await;
 }
@@ -263,7 +300,8 @@ async fn a_change_that_commits_late_is_not_skipped() {
                 tokio::spawn(async move {
                     tokio::time::sleep(Duration::from_millis(n % 5)).await;
                     let mut tx = t.app.db.write().await.unwrap();
-                    let change = Change::put(entity::CLASS, n, &json!({"id": n, "name": n.to_string()})).unwrap();
+                    let change =
+                        Change::put(entity::CLASS, &n, &json!({"id": n, "name": n.to_string()})).unwrap();
                     publish(&mut tx, &t.app, school, vec![change]).await.unwrap();
                     // The longest ones hold their number while others would like to overtake them.
                     tokio::time::sleep(Duration::from_millis(20 * u64::from(n % 3 == 0))).await;

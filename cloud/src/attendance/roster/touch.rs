@@ -122,13 +122,15 @@ pub async fn touch_everything(tx: &mut Tx, app: &App, institution: InstitutionId
         known.insert((entity, key), hash);
     }
     changes.retain(|change| known.remove(&change.name()).as_ref() != Some(&change.hash().to_string()));
-    changes.extend(known.into_keys().filter_map(|(entity, key)| Some(Change::gone(kind(&entity)?, key))));
+    changes.extend(known.into_keys().filter_map(|(entity, key)| Some(Change::gone(kind(&entity)?, &key))));
     publish(tx, app, institution, changes).await
 }
 
 /// The kinds that are lists of rows; one that this program does not know is left as it is.
 fn kind(entity: &str) -> Option<&'static str> {
-    [entity::PERSON, entity::CLASS, entity::CARD, entity::HOLIDAY, entity::LEAVE].into_iter().find(|kind| *kind == entity)
+    [entity::PERSON, entity::CLASS, entity::CARD, entity::HOLIDAY, entity::LEAVE]
+        .into_iter()
+        .find(|kind| *kind == entity)
 }
 
 /// Staff have their password's verifier with them, so that they can sign in at a box without internet. Students have not:
@@ -157,7 +159,7 @@ async fn people_now(
             class: row.class_id.map(ClassId),
             verifier: (role != roster::Role::Siswa && row.is_active).then_some(row.password_hash),
         };
-        changes.push(Change::put(entity::PERSON, row.id, &person)?.revoking(!row.is_active));
+        changes.push(Change::put(entity::PERSON, &row.id, &person)?.revoking(!row.is_active));
     }
     changes.extend(missing(which, entity::PERSON, &found));
     Ok(changes)
@@ -169,7 +171,7 @@ async fn classes_now(tx: &mut Tx, institution: InstitutionId, which: Which<'_>) 
     let mut changes = Vec::with_capacity(rows.len());
     for (id, name, homeroom) in rows {
         let class = roster::Class { id: ClassId(id), name, homeroom_teacher: homeroom.map(UserId) };
-        changes.push(Change::put(entity::CLASS, id, &class)?);
+        changes.push(Change::put(entity::CLASS, &id, &class)?);
     }
     changes.extend(missing(which, entity::CLASS, &found));
     Ok(changes)
@@ -187,7 +189,7 @@ async fn cards_now(tx: &mut Tx, institution: InstitutionId, which: Which<'_>) ->
             code: row.qr_code.to_ascii_uppercase(),
             active: row.is_active,
         };
-        changes.push(Change::put(entity::CARD, row.id, &card)?.revoking(!row.is_active));
+        changes.push(Change::put(entity::CARD, &row.id, &card)?.revoking(!row.is_active));
     }
     changes.extend(missing(which, entity::CARD, &found));
     Ok(changes)
@@ -204,7 +206,7 @@ async fn leaves_now(tx: &mut Tx, institution: InstitutionId, which: Which<'_>) -
             first: SchoolDay(row.start_date),
             last: SchoolDay(row.end_date),
         };
-        changes.push(Change::put(entity::LEAVE, row.id, &leave)?);
+        changes.push(Change::put(entity::LEAVE, &row.id, &leave)?);
     }
     changes.extend(missing(which, entity::LEAVE, &found));
     Ok(changes)
@@ -216,17 +218,17 @@ async fn holidays_now(tx: &mut Tx, institution: InstitutionId) -> Result<Vec<Cha
     let gone = published
         .into_iter()
         .filter(|(key,)| rows.iter().all(|(day, _)| SchoolDay(*day).to_string() != *key));
-    let mut changes: Vec<Change> = gone.map(|(key,)| Change::gone(entity::HOLIDAY, key)).collect();
+    let mut changes: Vec<Change> = gone.map(|(key,)| Change::gone(entity::HOLIDAY, &key)).collect();
     for (day, name) in rows {
         let day = SchoolDay(day);
-        changes.push(Change::put(entity::HOLIDAY, day, &roster::Holiday { day, name })?);
+        changes.push(Change::put(entity::HOLIDAY, &day, &roster::Holiday { day, name })?);
     }
     Ok(changes)
 }
 
 async fn settings_now(tx: &mut Tx, institution: InstitutionId) -> Result<Change, Fail> {
     let (version, values) = store::settings(tx, institution).await?;
-    Change::put(entity::SETTINGS, "", &roster::SettingsBody { version, values })
+    Change::put(entity::SETTINGS, &"", &roster::SettingsBody { version, values })
 }
 
 async fn keys_now(tx: &mut Tx, app: &App, institution: InstitutionId) -> Result<Change, Fail> {
@@ -239,10 +241,10 @@ async fn keys_now(tx: &mut Tx, app: &App, institution: InstitutionId) -> Result<
         issuer: ring.issuer().to_owned(),
         audience: identity::AUDIENCE.to_owned(),
     };
-    Change::put(entity::KEYS, "", &keys)
+    Change::put(entity::KEYS, &"", &keys)
 }
 
 async fn institution_now(tx: &mut Tx, institution: InstitutionId) -> Result<Change, Fail> {
     let (code, name) = store::institution(tx, institution).await?;
-    Change::put(entity::INSTITUTION, "", &roster::Institution { id: institution, code, name })
+    Change::put(entity::INSTITUTION, &"", &roster::Institution { id: institution, code, name })
 }
