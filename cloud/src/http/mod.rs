@@ -25,6 +25,7 @@ mod observe;
 mod origin;
 mod page;
 mod params;
+mod patch;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,7 @@ pub use observe::{RequestId, outer};
 pub use origin::{ClientAddress, Origin};
 pub use page::Page;
 pub use params::{Params, Segment};
+pub use patch::Patch;
 
 /// The largest body of a route that does not say otherwise, decompressed.
 pub const BODY_LIMIT: usize = 64 * 1024;
