@@ -90,6 +90,7 @@ CREATE TABLE leaves (
     updated_at       BIGINT NOT NULL
 );
 CREATE INDEX leaves_by_user ON leaves (institution_id, user_id, start_date);
+CREATE INDEX leaves_by_status ON leaves (institution_id, status, id);
 
 CREATE TABLE announcements (
     id             $ID,
@@ -102,6 +103,7 @@ CREATE TABLE announcements (
     created_at     BIGINT NOT NULL,
     updated_at     BIGINT NOT NULL
 );
+CREATE INDEX announcements_by_institution ON announcements (institution_id, id);
 
 -- One check-in and one check-out per person and school day: the natural key. A row is never edited or deleted.
 CREATE TABLE attendance (
@@ -138,7 +140,8 @@ CREATE TABLE files (
     key            TEXT PRIMARY KEY,
     institution_id BIGINT NOT NULL REFERENCES institutions (id),
     owner_id       BIGINT NOT NULL REFERENCES users (id),
-    kind           TEXT NOT NULL,                             -- 'attendance'
+    kind           TEXT NOT NULL,                             -- 'attendance', 'leave'
+    media_type     TEXT NOT NULL,                             -- 'image/jpeg', 'application/pdf'
     bytes          BIGINT NOT NULL,
     created_at     BIGINT NOT NULL
 );

@@ -1,8 +1,9 @@
-//! Uploaded photos.
+//! Uploaded photos and attachments.
 //!
-//! What always holds: what is kept was decoded within limits and written anew as JPEG, so nothing a client sent is ever
-//! served; a key is random and is all that a path holds; a file is seen by its owner, by those who lead the school, and by
-//! the homeroom teacher of a student. To everybody else it does not exist.
+//! What always holds: a picture was decoded within limits and written anew as JPEG, so no picture a client sent is ever
+//! served; a PDF is kept as it came, and is only ever handed out as a download; a key is random and is all that a path
+//! holds; a file is seen by its owner, by those who lead the school, and by the homeroom teacher of a student. To everybody
+//! else it does not exist.
 
 use std::{io::Cursor, sync::Arc};
 
@@ -45,22 +46,31 @@ const MOST_DECODER_BYTES: u64 = 64 * 1024 * 1024;
 static DECODING: Semaphore = Semaphore::const_new(4);
 /// Phones make larger ones; a face is recognised in this.
 const KEPT_ACROSS: u32 = 1_280;
+/// A doctor's letter that was photographed can be read in this.
+const LETTER_ACROSS: u32 = 2_400;
+/// An attachment, in bytes.
+pub const MOST_ATTACHMENT_BYTES: usize = 5 * 1024 * 1024;
 const JPEG_QUALITY: u8 = 80;
 
 /// Hexadecimal digits of a key.
 const KEY_LEN: usize = 32;
+const PREFIX: &str = "/files/";
+const JPEG: &str = "image/jpeg";
+const PDF: &str = "application/pdf";
 
-/// A photo that is on the disk and not yet in the books.
+/// A file that is on the disk and not yet in the books.
 #[derive(Debug)]
 pub struct Kept {
     key: String,
+    kind: &'static str,
+    media: &'static str,
     bytes: i64,
 }
 
 impl Kept {
     /// As `photo_path` says it.
     pub fn path(&self) -> String {
-        format!("/files/{}", self.key)
+        format!("{PREFIX}{}", self.key)
     }
 }
 
@@ -74,11 +84,11 @@ async fn show(
     who: Allowed<Use>,
     Segment(key): Segment<String>,
 ) -> Result<Response, Fail> {
-    if key.len() != KEY_LEN || !key.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if !is_key(&key) {
         return Err(unknown());
     }
     let mut tx = app.db.read().await?;
-    let owner = store::owner(&mut tx, who.institution, &key).await?.ok_or_else(unknown)?;
+    let (owner, media) = store::find(&mut tx, who.institution, &key).await?.ok_or_else(unknown)?;
     let role = who.role(SERVICE).and_then(|role| Role::try_from(role.id).ok());
     let may = who.user == owner
         || matches!(role, Some(Role::Admin | Role::KepalaSekolah))
@@ -90,10 +100,14 @@ async fn show(
     let object =
         objects(&app)?.get(&Path::from(key.as_str())).await.context("a file that is in the books")?;
     let bytes = object.bytes().await.context("reading a file")?;
+    let disposition = match media.as_str() {
+        JPEG => format!("inline; filename=\"{key}.jpg\""),
+        _ => format!("attachment; filename=\"{key}.pdf\""),
+    };
     let headers = [
-        (header::CONTENT_TYPE, "image/jpeg".to_owned()),
+        (header::CONTENT_TYPE, media),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("inline; filename=\"{key}.jpg\"")),
+        (header::CONTENT_DISPOSITION, disposition),
     ];
     Ok((headers, bytes).into_response())
 }
@@ -111,31 +125,67 @@ async fn leads(
     Ok(classes::find(tx, institution, class).await?.homeroom_teacher_id == Some(teacher.0))
 }
 
+/// Whether a path that a client sent names a file of this person: the only thing such a path is good for.
+pub async fn belongs(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    owner: UserId,
+    path: &str,
+) -> Result<bool, Fail> {
+    let Some(key) = path.strip_prefix(PREFIX).filter(|key| is_key(key)) else { return Ok(false) };
+    Ok(store::find(tx, institution, key).await?.is_some_and(|(found, _)| found == owner))
+}
+
 /// Decodes a base64 photo (bare, or a data URL) and keeps it under a new key. Follow it by [`record`] in the transaction of
 /// what it belongs to, or by [`forget`] when that came to nothing.
 pub async fn keep(app: &App, photo: String) -> Result<Kept, Fail> {
-    let permit = DECODING.acquire().await.map_err(anyhow::Error::from)?;
-    let cleaned = spawn_blocking(move || {
-        let jpeg = clean(&photo);
-        drop(permit);
-        jpeg
-    });
-    let jpeg = cleaned.await.map_err(anyhow::Error::from)?;
-    let jpeg = jpeg.ok_or_else(|| {
+    let jpeg = decoding(move || clean(&photo)).await?.ok_or_else(|| {
         Fail::invalid(
             "photo",
             Flaw::Said("photo harus berupa gambar JPEG atau PNG (base64), paling besar 2 MB".into()),
         )
     })?;
-    let kept = Kept {
-        key: app.ids.random_uuid().simple().to_string(),
-        bytes: i64::try_from(jpeg.len()).unwrap_or(i64::MAX),
-    };
-    objects(app)?.put(&Path::from(kept.key.as_str()), jpeg.into()).await.context("keeping a photo")?;
+    put(app, "attendance", JPEG, jpeg).await
+}
+
+/// As [`keep`], for a letter: a PDF as it is, or a picture.
+pub async fn keep_attachment(app: &App, bytes: Vec<u8>) -> Result<Kept, Fail> {
+    if bytes.len() > MOST_ATTACHMENT_BYTES {
+        return Err(Fail::TooLarge);
+    }
+    if is_pdf(&bytes) {
+        return put(app, "leave", PDF, bytes).await;
+    }
+    let jpeg = decoding(move || jpeg(bytes, LETTER_ACROSS)).await?.ok_or_else(|| {
+        Fail::invalid("attachment", Flaw::Said("attachment harus berupa PDF, JPEG atau PNG".into()))
+    })?;
+    put(app, "leave", JPEG, jpeg).await
+}
+
+/// By what stands at its ends, not by what its name says.
+fn is_pdf(bytes: &[u8]) -> bool {
+    let ends = |tail: &[u8]| tail.windows(5).any(|five| five == b"%%EOF");
+    bytes.starts_with(b"%PDF-") && bytes.rchunks(1024).next().is_some_and(ends)
+}
+
+async fn decoding<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fail> {
+    let permit = DECODING.acquire().await.map_err(anyhow::Error::from)?;
+    let done = spawn_blocking(move || {
+        let made = work();
+        drop(permit);
+        made
+    });
+    Ok(done.await.map_err(anyhow::Error::from)?)
+}
+
+async fn put(app: &App, kind: &'static str, media: &'static str, bytes: Vec<u8>) -> Result<Kept, Fail> {
+    let key = app.ids.random_uuid().simple().to_string();
+    let kept = Kept { key, kind, media, bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX) };
+    objects(app)?.put(&Path::from(kept.key.as_str()), bytes.into()).await.context("keeping a file")?;
     Ok(kept)
 }
 
-/// Enters a kept photo into the books of its owner's school.
+/// Enters a kept file into the books of its owner's school.
 pub async fn record(
     tx: &mut Tx,
     app: &App,
@@ -143,14 +193,14 @@ pub async fn record(
     owner: UserId,
     kept: &Kept,
 ) -> Result<(), Fail> {
-    Ok(store::insert(tx, institution, owner, &kept.key, kept.bytes, app.now()).await?)
+    Ok(store::insert(tx, institution, owner, kept, app.now()).await?)
 }
 
-/// Removes a photo that nothing came to hold. What cannot be removed is logged: it is in no book and is never served.
+/// Removes a file that nothing came to hold. What cannot be removed is logged: it is in no book and is never served.
 pub async fn forget(app: &App, kept: &Kept) {
     let removed = async { anyhow::Ok(objects(app)?.delete(&Path::from(kept.key.as_str())).await?) };
     if let Err(e) = removed.await {
-        tracing::warn!(key = kept.key, "a photo that nobody holds stays behind: {e:#}");
+        tracing::warn!(key = kept.key, "a file that nobody holds stays behind: {e:#}");
     }
 }
 
@@ -164,9 +214,14 @@ fn clean(photo: &str) -> Option<Vec<u8>> {
         return None;
     }
     let bytes = STANDARD.decode(base64.trim()).ok().filter(|bytes| bytes.len() <= MOST_BYTES)?;
+    jpeg(bytes, KEPT_ACROSS)
+}
+
+/// Written anew, at most so many pixels across.
+fn jpeg(bytes: Vec<u8>, across: u32) -> Option<Vec<u8>> {
     let mut picture = decode(bytes)?;
-    if picture.width().max(picture.height()) > KEPT_ACROSS {
-        picture = picture.thumbnail(KEPT_ACROSS, KEPT_ACROSS);
+    if picture.width().max(picture.height()) > across {
+        picture = picture.thumbnail(across, across);
     }
     let mut jpeg = Vec::new();
     picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)).ok()?;
@@ -195,6 +250,10 @@ fn objects(app: &App) -> anyhow::Result<Arc<LocalFileSystem>> {
     let folder = app.config.data_dir.join("files");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true)))
+}
+
+fn is_key(text: &str) -> bool {
+    text.len() == KEY_LEN && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 fn unknown() -> Fail {

@@ -3,35 +3,43 @@ use hadir_shared::{
     time::Millis,
 };
 
+use super::Kept;
 use crate::db::Tx;
 
 pub async fn insert(
     tx: &mut Tx,
     institution: InstitutionId,
     owner: UserId,
-    key: &str,
-    bytes: i64,
+    kept: &Kept,
     now: Millis,
 ) -> sqlx::Result<()> {
     tx.query(
-        "INSERT INTO files (key, institution_id, owner_id, kind, bytes, created_at) VALUES ($1, $2, $3, 'attendance', $4, $5)",
+        "INSERT INTO files (key, institution_id, owner_id, kind, media_type, bytes, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
-    .bind(key)
+    .bind(kept.key.as_str())
     .bind(institution.0)
     .bind(owner.0)
-    .bind(bytes)
+    .bind(kept.kind)
+    .bind(kept.media)
+    .bind(kept.bytes)
     .bind(now.0)
     .run()
     .await?;
     Ok(())
 }
 
-pub async fn owner(tx: &mut Tx, institution: InstitutionId, key: &str) -> sqlx::Result<Option<UserId>> {
-    let row: Option<(i64,)> = tx
-        .query("SELECT owner_id FROM files WHERE institution_id = $1 AND key = $2")
+/// Whose it is, and its media type.
+pub async fn find(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    key: &str,
+) -> sqlx::Result<Option<(UserId, String)>> {
+    let row: Option<(i64, String)> = tx
+        .query("SELECT owner_id, media_type FROM files WHERE institution_id = $1 AND key = $2")
         .bind(institution.0)
         .bind(key)
         .opt()
         .await?;
-    Ok(row.map(|(id,)| UserId(id)))
+    Ok(row.map(|(id, media)| (UserId(id), media)))
 }
