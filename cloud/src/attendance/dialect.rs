@@ -43,6 +43,16 @@ impl<T: Serialize> IntoResponse for Said<T> {
     }
 }
 
+/// [`Said`] with a message that is made for the occasion: `2 siswa berhasil ditetapkan ke kelas`.
+#[derive(Debug)]
+pub struct Told<T>(pub String, pub T);
+
+impl<T: Serialize> IntoResponse for Told<T> {
+    fn into_response(self) -> Response {
+        success(Some(&self.0), Some(self.1))
+    }
+}
+
 /// 201 with a message and data.
 #[derive(Debug)]
 pub struct Created<T>(pub &'static str, pub T);

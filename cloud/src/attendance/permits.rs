@@ -128,3 +128,59 @@ impl Permission for WriteDevices {
     const CODE: &'static str = "attendance.devices.write";
     const REFUSAL: &'static str = "Anda tidak memiliki izin untuk mengelola perangkat sekolah";
 }
+
+/// Approves and refuses leaves, and so sees those of the whole school.
+#[derive(Debug)]
+pub struct DecideLeaves;
+
+impl Permission for DecideLeaves {
+    const CODE: &'static str = "attendance.leaves.decide";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk menyetujui atau menolak pengajuan izin";
+}
+
+const WRITE_ANNOUNCEMENTS: &str = "attendance.announcements.write";
+
+/// One permission, refused in three ways.
+#[derive(Debug)]
+pub struct CreateAnnouncement;
+
+impl Permission for CreateAnnouncement {
+    const CODE: &'static str = WRITE_ANNOUNCEMENTS;
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk membuat pengumuman";
+}
+
+/// See [`CreateAnnouncement`].
+#[derive(Debug)]
+pub struct ChangeAnnouncement;
+
+impl Permission for ChangeAnnouncement {
+    const CODE: &'static str = WRITE_ANNOUNCEMENTS;
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk mengubah pengumuman";
+}
+
+/// See [`CreateAnnouncement`].
+#[derive(Debug)]
+pub struct DeleteAnnouncement;
+
+impl Permission for DeleteAnnouncement {
+    const CODE: &'static str = WRITE_ANNOUNCEMENTS;
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk menghapus pengumuman";
+}
+
+/// Makes classes, and says who is in them.
+#[derive(Debug)]
+pub struct WriteClasses;
+
+impl Permission for WriteClasses {
+    const CODE: &'static str = "attendance.classes.write";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk mengelola kelas";
+}
+
+/// Reads and changes the accounts of the school.
+#[derive(Debug)]
+pub struct WriteUsers;
+
+impl Permission for WriteUsers {
+    const CODE: &'static str = "attendance.users.write";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk mengelola pengguna";
+}

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     audit::Entry,
     session::{Listed, NewSession},
-    user::{Contact, NewUser, User},
+    user::{Contact, NewUser, Profile, User},
 };
 use crate::db::Tx;
 
@@ -72,6 +72,40 @@ pub async fn set_contact(tx: &mut Tx, user: UserId, change: &Contact, now: Milli
     .bind(now.0)
     .run()
     .await
+}
+
+pub async fn set_profile(tx: &mut Tx, user: UserId, change: &Profile, now: Millis) -> sqlx::Result<u64> {
+    tx.query(
+        "UPDATE users SET nisn_nip_nik = COALESCE($2, nisn_nip_nik), name = COALESCE($3, name),
+            email = CASE WHEN $4 THEN $5 ELSE email END, phone = CASE WHEN $6 THEN $7 ELSE phone END,
+            photo_path = CASE WHEN $8 THEN $9 ELSE photo_path END, updated_at = $10
+         WHERE id = $1",
+    )
+    .bind(user.0)
+    .bind(change.number.as_deref())
+    .bind(change.name.as_deref())
+    .bind(change.email.changes())
+    .bind(change.email.value().map(String::as_str))
+    .bind(change.phone.changes())
+    .bind(change.phone.value().map(String::as_str))
+    .bind(change.photo_path.changes())
+    .bind(change.photo_path.value().map(String::as_str))
+    .bind(now.0)
+    .run()
+    .await
+}
+
+pub async fn delete_user(tx: &mut Tx, user: UserId) -> sqlx::Result<()> {
+    for sql in [
+        "DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $1)",
+        "DELETE FROM sessions WHERE user_id = $1",
+        "DELETE FROM one_time_codes WHERE user_id = $1",
+        "DELETE FROM user_roles WHERE user_id = $1",
+        "DELETE FROM users WHERE id = $1",
+    ] {
+        tx.query(sql).bind(user.0).run().await?;
+    }
+    Ok(())
 }
 
 pub async fn set_user_active(tx: &mut Tx, user: UserId, active: bool, now: Millis) -> sqlx::Result<u64> {

@@ -18,6 +18,7 @@ use crate::{
     app::App,
     db::{ResultExt as _, Tx},
     fail::Fail,
+    http::Patch,
 };
 
 /// A row of `users`.
@@ -144,6 +145,41 @@ pub struct Contact {
     pub name: Option<String>,
     pub email: Option<String>,
     pub phone: Option<String>,
+}
+
+/// What an administrator changes of somebody's account. See [`set_profile`].
+#[derive(Debug, Clone, Default)]
+pub struct Profile {
+    pub number: Option<String>,
+    pub name: Option<String>,
+    pub email: Patch<String>,
+    pub phone: Patch<String>,
+    pub photo_path: Patch<String>,
+}
+
+/// Changes an account in somebody else's name; who does it writes the audit row, because he knows what is shown. Fails with
+/// `taken` when the number or e-mail is another's (ask [`name_in_use`] before, where the field must be named).
+pub async fn set_profile(
+    tx: &mut Tx,
+    app: &App,
+    user: UserId,
+    change: &Profile,
+    taken: Fail,
+) -> Result<(), Fail> {
+    store::set_profile(tx, user, change, app.now()).await.on_taken(taken)?;
+    Ok(())
+}
+
+/// Deletes an account that nothing refers to but what identity itself keeps of it: roles, sessions, codes. Fails with
+/// `in_use` where anything else does; the transaction is over then. Afterwards as for [`set_role`].
+pub async fn remove(tx: &mut Tx, user: UserId, in_use: Fail) -> Result<(), Fail> {
+    store::delete_user(tx, user).await.on_missing(in_use)?;
+    Ok(())
+}
+
+/// The codes of what somebody may do, in every service.
+pub async fn permissions(tx: &mut Tx, user: UserId) -> Result<Vec<String>, Fail> {
+    Ok(store::permissions_of(tx, user).await?.into_iter().map(|(code,)| code).collect())
 }
 
 /// Makes a school and opens services to it, by their codes.

@@ -26,12 +26,16 @@ use crate::{
 mod store;
 #[cfg(test)]
 mod tests;
+mod writes;
+#[cfg(test)]
+mod writes_tests;
 
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/classes", get(list))
         .route("/classes/{id}", get(show))
         .route("/classes/{id}/students", get(students))
+        .merge(writes::routes())
 }
 
 /// A row of `classes`.
@@ -126,6 +130,15 @@ async fn students(
 /// The school's class with this id. Another school's is as unknown as one that does not exist.
 pub async fn find(tx: &mut Tx, institution: InstitutionId, id: ClassId) -> Result<Class, Fail> {
     store::by_id(tx, institution, id).await?.ok_or_else(unknown)
+}
+
+/// The classes somebody is the homeroom teacher of.
+pub async fn of_teacher(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    teacher: UserId,
+) -> Result<Vec<Class>, Fail> {
+    Ok(store::of_teacher(tx, institution, teacher).await?)
 }
 
 /// The class a student is in on a day.

@@ -1,7 +1,10 @@
-use hadir_shared::ids::{ClassId, InstitutionId, UserId};
+use hadir_shared::{
+    ids::{ClassId, InstitutionId, UserId},
+    time::Millis,
+};
 
 use super::{Class, Membership};
-use crate::db::Tx;
+use crate::{db::Tx, http::Patch};
 
 pub async fn all(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<Class>> {
     tx.query(
@@ -78,4 +81,146 @@ pub async fn has_student(
         .opt()
         .await?;
     Ok(row.is_some())
+}
+
+/// The classes somebody is the homeroom teacher of.
+pub async fn of_teacher(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    teacher: UserId,
+) -> sqlx::Result<Vec<Class>> {
+    tx.query(
+        "SELECT id, name, homeroom_teacher_id, created_at, updated_at FROM classes
+         WHERE institution_id = $1 AND homeroom_teacher_id = $2 ORDER BY id",
+    )
+    .bind(institution.0)
+    .bind(teacher.0)
+    .all()
+    .await
+}
+
+pub async fn insert(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    name: &str,
+    teacher: Option<UserId>,
+    now: Millis,
+) -> sqlx::Result<ClassId> {
+    let (id,): (i64,) = tx
+        .query(
+            "INSERT INTO classes (institution_id, name, homeroom_teacher_id, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $4) RETURNING id",
+        )
+        .bind(institution.0)
+        .bind(name)
+        .bind(teacher.map(|id| id.0))
+        .bind(now.0)
+        .one()
+        .await?;
+    Ok(ClassId(id))
+}
+
+pub async fn update(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    id: ClassId,
+    name: Option<&str>,
+    teacher: Patch<UserId>,
+    now: Millis,
+) -> sqlx::Result<u64> {
+    tx.query(
+        "UPDATE classes SET name = COALESCE($3, name),
+            homeroom_teacher_id = CASE WHEN $4 THEN $5 ELSE homeroom_teacher_id END, updated_at = $6
+         WHERE institution_id = $1 AND id = $2",
+    )
+    .bind(institution.0)
+    .bind(id.0)
+    .bind(name)
+    .bind(teacher.changes())
+    .bind(teacher.value().map(|id| id.0))
+    .bind(now.0)
+    .run()
+    .await
+}
+
+/// In whatever year.
+pub async fn has_students(tx: &mut Tx, institution: InstitutionId, id: ClassId) -> sqlx::Result<bool> {
+    let row: Option<(i64,)> = tx
+        .query("SELECT id FROM class_students WHERE institution_id = $1 AND class_id = $2 LIMIT 1")
+        .bind(institution.0)
+        .bind(id.0)
+        .opt()
+        .await?;
+    Ok(row.is_some())
+}
+
+/// `false`: attendance was recorded in it.
+pub async fn delete_unused(tx: &mut Tx, institution: InstitutionId, id: ClassId) -> sqlx::Result<bool> {
+    let gone = tx
+        .query(
+            "DELETE FROM classes WHERE institution_id = $1 AND id = $2
+             AND NOT EXISTS (SELECT 1 FROM attendance WHERE institution_id = $1 AND class_id = $2)",
+        )
+        .bind(institution.0)
+        .bind(id.0)
+        .run()
+        .await?;
+    Ok(gone == 1)
+}
+
+/// Those who were not in it yet. The two take a list of ids differently.
+pub async fn assign(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    id: ClassId,
+    students: &[UserId],
+    year: i64,
+    now: Millis,
+) -> sqlx::Result<Vec<Membership>> {
+    let mut made: Vec<Membership> = tx
+        .query_split(
+            "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, created_at)
+             SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), u.id, CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM users u
+             WHERE u.institution_id = $1 AND u.id = ANY($5) ORDER BY u.id
+             ON CONFLICT DO NOTHING RETURNING id, student_id, class_id, academic_year, created_at",
+            "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, created_at)
+             SELECT $1, $2, u.id, $3, $4 FROM users u
+             WHERE u.institution_id = $1 AND u.id IN (SELECT value FROM json_each($5)) ORDER BY u.id
+             ON CONFLICT DO NOTHING RETURNING id, student_id, class_id, academic_year, created_at",
+        )
+        .bind(institution.0)
+        .bind(id.0)
+        .bind(year)
+        .bind(now.0)
+        .bind_split(|| numbers(students), || serde_json::json!(students).to_string())
+        .all()
+        .await?;
+    made.sort_unstable_by_key(|one| one.id);
+    Ok(made)
+}
+
+/// How many of them were in it. The two take a list of ids differently.
+pub async fn remove(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    id: ClassId,
+    students: &[UserId],
+    year: i64,
+) -> sqlx::Result<u64> {
+    tx.query_split(
+        "DELETE FROM class_students WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3
+         AND student_id = ANY($4)",
+        "DELETE FROM class_students WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3
+         AND student_id IN (SELECT value FROM json_each($4))",
+    )
+    .bind(institution.0)
+    .bind(id.0)
+    .bind(year)
+    .bind_split(|| numbers(students), || serde_json::json!(students).to_string())
+    .run()
+    .await
+}
+
+fn numbers(ids: &[UserId]) -> Vec<i64> {
+    ids.iter().map(|id| id.0).collect()
 }

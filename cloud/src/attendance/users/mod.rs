@@ -1,0 +1,406 @@
+//! The accounts of a school's people. Section 13 of the contract; admins only.
+//!
+//! What always holds:
+//! - an account is of the administrator's own school and has one of the five roles, whatever the body says;
+//! - nobody takes over an account that may do more than he in the core itself, nor locks himself out;
+//! - somebody who was ever recorded is not deleted but deactivated; either way he is out at once;
+//! - a change travels to the school's boxes and is in the audit log, without the password's hash.
+//!
+//! Absent on purpose: a `photo_path` that names no uploaded file of that person. It is passed over, as everywhere.
+
+use axum::{Router, extract::State, routing::get};
+use hadir_shared::{
+    ids::{InstitutionId, UserId},
+    wire::roster::Role,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    dialect::{Created, Done, Paginated, Said},
+    files,
+    people::{self, Person},
+    permits::WriteUsers,
+    roster, settings,
+};
+use crate::{
+    app::App,
+    db::Tx,
+    fail::{Fail, Flaw},
+    http::{Allowed, Body, Check, Member, Page, Params, Patch, Segment},
+    identity::{
+        Entry, Key, NewUser, audit, password, session,
+        user::{self, Profile},
+    },
+};
+
+mod store;
+#[cfg(test)]
+mod tests;
+
+const NUMBER_MAX: usize = 64;
+const PHONE: std::ops::RangeInclusive<usize> = 5..=20;
+/// Permissions of the core: who has one that the administrator lacks is not his to change.
+const CORE: &str = "sso.";
+
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/users", get(list).post(create))
+        .route("/users/{id}", get(show).put(update).delete(delete))
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    role_id: Option<i64>,
+    is_active: Option<String>,
+    search: Option<String>,
+}
+
+/// Which accounts are wanted.
+#[derive(Debug)]
+struct Filter {
+    role: Option<i64>,
+    active: Option<bool>,
+    /// Part of a name or number, in lower case.
+    part: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct New {
+    nisn_nip_nik: Option<String>,
+    name: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    password: Option<String>,
+    role_id: Option<i64>,
+    is_active: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Update {
+    nisn_nip_nik: Option<String>,
+    name: Option<String>,
+    #[serde(default)]
+    email: Patch<String>,
+    #[serde(default)]
+    phone: Patch<String>,
+    password: Option<String>,
+    role_id: Option<i64>,
+    #[serde(default)]
+    photo_path: Patch<String>,
+    is_active: Option<bool>,
+}
+
+/// An [`Update`] that is valid.
+struct Change {
+    profile: Profile,
+    role: Option<i64>,
+    active: Option<bool>,
+    password_hash: Option<String>,
+}
+
+async fn list(
+    State(app): State<App>,
+    who: Allowed<WriteUsers>,
+    Params(asked): Params<Asked>,
+    page: Page,
+) -> Result<Said<Paginated<Person>>, Fail> {
+    let filter = filter(asked)?;
+    let mut tx = app.db.read().await?;
+    let total = store::count(&mut tx, who.institution, &filter).await?;
+    let people = store::page(&mut tx, who.institution, &filter, &page).await?;
+    Ok(Said("Data pengguna berhasil diambil", Paginated::new(&page, people, total)))
+}
+
+fn filter(asked: Asked) -> Result<Filter, Fail> {
+    let mut check = Check::new();
+    role(&mut check, asked.role_id);
+    let active = asked.is_active.and_then(|text| match text.as_str() {
+        "1" | "true" => Some(true),
+        "0" | "false" => Some(false),
+        _ => {
+            check.flaw("is_active", Flaw::NotOneOf(&["1", "0"]));
+            None
+        }
+    });
+    let part = check.optional_text("search", asked.search, 1..=100).map(|part| part.to_lowercase());
+    check.finish()?;
+    Ok(Filter { role: asked.role_id, active, part })
+}
+
+async fn show(
+    State(app): State<App>,
+    who: Allowed<WriteUsers>,
+    Segment(id): Segment<UserId>,
+) -> Result<Said<Person>, Fail> {
+    let person = find(&mut app.db.read().await?, who.institution, id).await?;
+    Ok(Said("Data pengguna berhasil diambil", person))
+}
+
+async fn create(
+    State(app): State<App>,
+    who: Allowed<WriteUsers>,
+    Body(new): Body<New>,
+) -> Result<Created<Person>, Fail> {
+    let mut check = Check::new();
+    let number = check.text("nisn_nip_nik", new.nisn_nip_nik, 1..=NUMBER_MAX);
+    one_word(&mut check, Some(&number));
+    let name = check.text("name", new.name, 1..=255);
+    let email = check.email("email", new.email);
+    let phone = check.optional_text("phone", new.phone, PHONE);
+    let password = check.required("password", new.password.filter(|password| !password.is_empty()));
+    if !password.is_empty() {
+        strong(&mut check, &password);
+    }
+    let chosen = check.required("role_id", new.role_id);
+    role(&mut check, new.role_id);
+    check.finish()?;
+    unique(&app, Some(&number), email.as_deref(), None).await?;
+
+    let password_hash = app.identity.hasher().hash(&app.ids, &password).await?;
+    let account = NewUser {
+        institution: Some(who.institution),
+        number: Some(&number),
+        username: None,
+        name: &name,
+        email: email.as_deref(),
+        phone: phone.as_deref(),
+        password_hash: &password_hash,
+    };
+    match enter(&app, &who, &account, chosen, new.is_active.unwrap_or(true)).await {
+        // Somebody else was quicker: he says which field it is.
+        Err(taken @ Fail::Taken { .. }) => {
+            unique(&app, Some(&number), email.as_deref(), None).await?;
+            Err(taken)
+        }
+        entered => Ok(Created("Pengguna berhasil ditambahkan", entered?)),
+    }
+}
+
+async fn enter(
+    app: &App,
+    who: &Member,
+    account: &NewUser<'_>,
+    role: i64,
+    active: bool,
+) -> Result<Person, Fail> {
+    let mut tx = app.db.write().await?;
+    let id = user::create(&mut tx, app, who.actor(), account, taken()).await?;
+    user::set_role(&mut tx, app, who.actor(), id, role).await?;
+    if !active {
+        user::set_active(&mut tx, app, who.actor(), id, false).await?;
+    }
+    roster::touch_person(&mut tx, app, who.institution, id).await?;
+    let person = find(&mut tx, who.institution, id).await?;
+    tx.commit().await?;
+    Ok(person)
+}
+
+async fn update(
+    State(app): State<App>,
+    who: Allowed<WriteUsers>,
+    Segment(id): Segment<UserId>,
+    Body(new): Body<Update>,
+) -> Result<Said<Person>, Fail> {
+    let change = read(&app, &who, id, new).await?;
+    let number = change.profile.number.as_deref();
+    let email = change.profile.email.value().map(String::as_str);
+    unique(&app, number, email, Some(id)).await?;
+    let changed = apply(&app, &who, id, &change).await;
+    if let Err(Fail::Taken { .. }) = changed {
+        unique(&app, number, email, Some(id)).await?;
+    }
+    app.identity.forget();
+    Ok(Said("Data pengguna berhasil diperbarui", changed?))
+}
+
+/// Validates, and hashes before anything is locked.
+async fn read(app: &App, who: &Member, id: UserId, new: Update) -> Result<Change, Fail> {
+    let mut check = Check::new();
+    let number = check.optional_text("nisn_nip_nik", new.nisn_nip_nik, 1..=NUMBER_MAX);
+    one_word(&mut check, number.as_deref());
+    let name = check.optional_text("name", new.name, 1..=255);
+    let email = patched(new.email, |text| check.email("email", Some(text)));
+    let phone = patched(new.phone, |text| check.optional_text("phone", Some(text), PHONE));
+    let password = new.password.filter(|password| !password.is_empty());
+    if let Some(password) = &password {
+        strong(&mut check, password);
+    }
+    role(&mut check, new.role_id);
+    let own = id == who.user;
+    let keeps_role = new.role_id.is_none_or(|role| role == i64::from(Role::Admin));
+    check.that(!own || keeps_role, "role_id", said("Anda tidak dapat mengubah peran akun sendiri"));
+    let stays = new.is_active != Some(false);
+    check.that(!own || stays, "is_active", said("Anda tidak dapat menonaktifkan akun sendiri"));
+    check.finish()?;
+
+    let mut tx = app.db.read().await?;
+    changeable(&mut tx, who, id).await?;
+    let photo_path = match new.photo_path {
+        Patch::Set(path) if !files::belongs(&mut tx, who.institution, id, &path).await? => Patch::Keep,
+        photo_path => photo_path,
+    };
+    drop(tx);
+    let password_hash = match &password {
+        Some(password) => Some(app.identity.hasher().hash(&app.ids, password).await?),
+        None => None,
+    };
+    let profile = Profile { number, name, email, phone, photo_path };
+    Ok(Change { profile, role: new.role_id, active: new.is_active, password_hash })
+}
+
+async fn apply(app: &App, who: &Member, id: UserId, change: &Change) -> Result<Person, Fail> {
+    let mut tx = app.db.write().await?;
+    let before = changeable(&mut tx, who, id).await?;
+    user::set_profile(&mut tx, app, id, &change.profile, taken()).await?;
+    if let Some(role) = change.role.filter(|role| before.role_id != Some(*role)) {
+        free_of_class(&mut tx, app, who.institution, id).await?;
+        user::set_role(&mut tx, app, who.actor(), id, role).await?;
+    }
+    if let Some(active) = change.active.filter(|active| before.is_active != *active) {
+        set_active(&mut tx, app, who, id, active).await?;
+    }
+    if let Some(hash) = &change.password_hash {
+        user::set_password(&mut tx, app, who.actor(), id, hash).await?;
+    }
+    roster::touch_person(&mut tx, app, who.institution, id).await?;
+    let after = find(&mut tx, who.institution, id).await?;
+    let entry = Entry::new(who.actor(), "user.update", format!("user:{id}")).of(who.institution);
+    audit(&mut tx, app, &entry.before(json!(before)).after(json!(after))).await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+async fn delete(
+    State(app): State<App>,
+    who: Allowed<WriteUsers>,
+    Segment(id): Segment<UserId>,
+) -> Result<Done, Fail> {
+    if id == who.user {
+        return Err(Fail::bad_request("Anda tidak dapat menghapus akun sendiri"));
+    }
+    if !remove(&app, &who, id).await? {
+        deactivate(&app, &who, id).await?;
+    }
+    app.identity.forget();
+    Ok(Done("Pengguna berhasil dihapus"))
+}
+
+/// `false`: something refers to him, and nothing was changed.
+async fn remove(app: &App, who: &Member, id: UserId) -> Result<bool, Fail> {
+    let mut tx = app.db.write().await?;
+    let before = changeable(&mut tx, who, id).await?;
+    if store::is_recorded(&mut tx, who.institution, id).await? {
+        return Ok(false);
+    }
+    match user::remove(&mut tx, id, Fail::conflict("in use")).await {
+        Err(Fail::Conflict(_)) => return Ok(false),
+        removed => removed?,
+    }
+    roster::touch_person(&mut tx, app, who.institution, id).await?;
+    let entry = Entry::new(who.actor(), "user.delete", format!("user:{id}")).of(who.institution);
+    audit(&mut tx, app, &entry.before(json!(before))).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+async fn deactivate(app: &App, who: &Member, id: UserId) -> Result<(), Fail> {
+    let mut tx = app.db.write().await?;
+    let before = changeable(&mut tx, who, id).await?;
+    set_active(&mut tx, app, who, id, false).await?;
+    roster::touch_person(&mut tx, app, who.institution, id).await?;
+    let after = find(&mut tx, who.institution, id).await?;
+    let entry = Entry::new(who.actor(), "user.deactivate", format!("user:{id}")).of(who.institution);
+    audit(&mut tx, app, &entry.before(json!(before)).after(json!(after))).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn set_active(tx: &mut Tx, app: &App, who: &Member, id: UserId, active: bool) -> Result<(), Fail> {
+    user::set_active(tx, app, who.actor(), id, active).await?;
+    if !active {
+        session::revoke_all(tx, app, who.actor(), id, None).await?;
+    }
+    Ok(())
+}
+
+/// Somebody of the school with a role in attendance. Another school's is as unknown as one that does not exist.
+async fn find(tx: &mut Tx, institution: InstitutionId, id: UserId) -> Result<Person, Fail> {
+    let person = people::by_id(tx, institution, id).await?.filter(|person| person.role().is_some());
+    person.ok_or_else(|| Fail::not_found("Pengguna tidak ditemukan"))
+}
+
+/// As [`find`], and not above the caller.
+async fn changeable(tx: &mut Tx, who: &Member, id: UserId) -> Result<Person, Fail> {
+    let person = find(tx, who.institution, id).await?;
+    let theirs = user::permissions(tx, id).await?;
+    if theirs.iter().any(|code| code.starts_with(CORE) && !who.may(code)) {
+        return Err(Fail::denied("Anda tidak memiliki izin untuk mengubah akun ini"));
+    }
+    Ok(person)
+}
+
+/// Who leads a class or is in one this year keeps his role.
+async fn free_of_class(tx: &mut Tx, app: &App, institution: InstitutionId, id: UserId) -> Result<(), Fail> {
+    let today = settings::load(tx, institution).await?.schedule.zone.day(app.now());
+    let leads = store::leads_class(tx, institution, id).await?;
+    let learns = store::is_in_class(tx, institution, id, today.academic_year()).await?;
+    let mut check = Check::new();
+    check.that(!leads, "role_id", said("Pengguna ini masih menjadi wali kelas"));
+    check.that(!learns, "role_id", said("Pengguna ini masih terdaftar sebagai siswa di kelas"));
+    check.finish()
+}
+
+/// Both are unique over the whole cloud: a login names no school.
+async fn unique(
+    app: &App,
+    number: Option<&str>,
+    email: Option<&str>,
+    except: Option<UserId>,
+) -> Result<(), Fail> {
+    let mut tx = app.db.read().await?;
+    let mut check = Check::new();
+    if let Some(number) = number {
+        let taken = user::name_in_use(&mut tx, Key::Number(number), except).await?;
+        check.that(!taken, "nisn_nip_nik", Flaw::Taken);
+    }
+    if let Some(email) = email {
+        let taken = user::name_in_use(&mut tx, Key::Email(email), except).await?;
+        check.that(!taken, "email", Flaw::Taken);
+    }
+    check.finish()
+}
+
+/// For a race whose winner is gone again when he is looked for.
+fn taken() -> Fail {
+    Fail::Taken { field: "nisn_nip_nik", message: "nisn_nip_nik sudah digunakan".into() }
+}
+
+fn role(check: &mut Check, id: Option<i64>) {
+    if let Some(id) = id {
+        check.range("role_id", id, Role::Siswa.into()..=Role::Admin.into());
+    }
+}
+
+fn strong(check: &mut Check, password: &str) {
+    if let Some(flaw) = password::flaw(password) {
+        check.flaw("password", flaw);
+    }
+}
+
+fn one_word(check: &mut Check, number: Option<&str>) {
+    let holds = number.is_none_or(|number| !number.contains(char::is_whitespace));
+    check.that(holds, "nisn_nip_nik", Flaw::WrongType("a number without spaces".into()));
+}
+
+/// A text that is blank clears, as `null` does.
+fn patched(field: Patch<String>, read: impl FnOnce(String) -> Option<String>) -> Patch<String> {
+    match field {
+        Patch::Set(text) => read(text).map_or(Patch::Clear, Patch::Set),
+        kept => kept,
+    }
+}
+
+fn said(text: &'static str) -> Flaw {
+    Flaw::Said(text.into())
+}
