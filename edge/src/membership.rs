@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     attendance,
     ids::Ids,
+    roster,
     store::{self, NotSaved, Store, Tx, seal::Seal},
 };
 
@@ -82,13 +83,7 @@ pub async fn join(
         .write(move |tx: &mut Tx<'_>| {
             store::set_meta(tx, KEY, &sealed)?;
             tx.open_log(log, institution, Some(device), now, "the box joined a school")?;
-            tx.execute("DELETE FROM roster", [])?;
-            tx.execute("DELETE FROM roster_staging", [])?;
-            tx.execute(
-                "UPDATE sync_state SET server_store = NULL, generation = NULL, cursor = 0, revocations = 0,
-                    pulled_at = NULL, last_contact_at = NULL, receipt = NULL",
-                [],
-            )?;
+            roster::forget(tx)?;
             attendance::store::rebuild(tx)
         })
         .await

@@ -67,13 +67,18 @@ impl<T: Serialize> IntoResponse for Unsaved<T> {
 
 const NOT_SAVED: &str = "Belum tersimpan. Silakan ulangi";
 
-/// 200 with the answer of the one endpoint that has no `data`.
+/// 200 after a student was scanned: the student stands beside the data.
 #[derive(Debug)]
-pub struct Bare<T>(pub T);
+pub struct Passed {
+    pub student: Student,
+    pub message: &'static str,
+    pub data: Attendance,
+}
 
-impl<T: Serialize> IntoResponse for Bare<T> {
+impl IntoResponse for Passed {
     fn into_response(self) -> Response {
-        Json(self.0).into_response()
+        let Self { student, message, data } = self;
+        Json(json!({ "success": true, "student": student, "message": message, "data": data })).into_response()
     }
 }
 

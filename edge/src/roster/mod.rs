@@ -14,5 +14,6 @@ mod view;
 
 pub use self::{
     pull::{PullFailed, Puller},
+    store::forget,
     view::{Keys, View},
 };

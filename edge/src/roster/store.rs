@@ -84,6 +84,17 @@ pub fn clear(tx: &Tx<'_>) -> Result<(), NotSaved> {
     Ok(())
 }
 
+/// The box joins another school: nothing it knew of the one before, or of its cloud, is left.
+pub fn forget(tx: &Tx<'_>) -> Result<(), NotSaved> {
+    clear(tx)?;
+    tx.execute(
+        "UPDATE sync_state SET server_store = NULL, generation = NULL, cursor = 0, revocations = 0,
+            pulled_at = NULL, last_contact_at = NULL, receipt = NULL",
+        [],
+    )?;
+    Ok(())
+}
+
 /// Every entry, opened. One that does not open is left out, and counted.
 pub fn entries(conn: &Connection, seal: &Seal) -> rusqlite::Result<(Vec<Entry>, usize)> {
     let mut unopened = 0;

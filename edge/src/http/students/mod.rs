@@ -15,7 +15,7 @@ use super::{
     Web,
     attendance::position,
     auth::{Allowed, ScanStudents},
-    dialect::{Attendance, Bare, Data, Said, Student},
+    dialect::{Attendance, Data, Passed, Said, Student},
     extract::{Body, Params, Segment},
     fail::{Fail, Flaw},
     photos::{self, Photo},
@@ -44,19 +44,11 @@ struct Scan {
     photo: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Present {
-    success: bool,
-    student: Student,
-    message: &'static str,
-    data: Attendance,
-}
-
 async fn scan(
     State(web): State<Web>,
     teacher: Allowed<ScanStudents>,
     Body(scan): Body<Scan>,
-) -> Result<Bare<Present>, Fail> {
+) -> Result<Passed, Fail> {
     let request = ScanRequest {
         code: code(scan.qr_code, scan.nisn_nip_nik)?,
         direction: Some(scan.direction.unwrap_or(Direction::CheckIn)),
@@ -72,7 +64,7 @@ async fn scan(
         None => None,
     };
     let data = Attendance::new(&scanned.row, path);
-    Ok(Bare(Present { success: true, student: (&scanned.person).into(), message: "Absensi berhasil", data }))
+    Ok(Passed { student: (&scanned.person).into(), message: "Absensi berhasil", data })
 }
 
 /// The number wins when both are given: somebody typed it because the card did not work.
