@@ -13,7 +13,6 @@ pub mod identity;
 pub mod jobs;
 pub mod ops;
 pub mod seal;
-pub mod sync;
 #[cfg(test)]
 mod testing;
 

@@ -4,9 +4,9 @@ use anyhow::anyhow;
 
 use super::{Exit, open};
 use crate::{
+    attendance::fleet::enrolment_code,
     config::Config,
     identity::{Actor, user},
-    sync::enrolment,
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -25,7 +25,7 @@ pub(super) async fn run(config: Config, Command::Code { institution }: Command) 
     let Some(id) = user::institution_by_code(&mut tx, institution.trim()).await? else {
         return Err(Exit::Data(anyhow!("there is no school {institution}")));
     };
-    let code = enrolment::make_code(&mut tx, &app, Actor::System, id).await?;
+    let code = enrolment_code::make(&mut tx, &app, Actor::System, id).await?;
     tx.commit().await?;
     println!("{code}");
     app.db.close().await;

@@ -19,9 +19,9 @@ use hadir_shared::{
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 
+use super::enrolment_code;
 use crate::{
     identity::Actor,
-    sync::enrolment,
     testing::{Answer, TestApp, request},
 };
 
@@ -40,7 +40,7 @@ pub struct HandBox {
 /// A code of a school, made as the command line makes it.
 pub async fn code(t: &TestApp, school: InstitutionId) -> String {
     let mut tx = t.app.db.write().await.unwrap();
-    let code = enrolment::make_code(&mut tx, &t.app, Actor::System, school).await.unwrap();
+    let code = enrolment_code::make(&mut tx, &t.app, Actor::System, school).await.unwrap();
     tx.commit().await.unwrap();
     code
 }

@@ -45,11 +45,11 @@ use crate::{
     fail::Fail,
     http::{Allowed, Body, Check, ClientAddress, Page, Segment},
     identity::{Actor, Entry, audit},
-    sync::enrolment,
 };
 
 pub mod cloud_key;
 pub mod device;
+pub mod enrolment_code;
 #[cfg(test)]
 pub(super) mod hand;
 pub mod link;
@@ -132,9 +132,9 @@ struct Code {
 
 async fn make_code(State(app): State<App>, who: Allowed<WriteDevices>) -> Result<Created<Code>, Fail> {
     let mut tx = app.db.write().await?;
-    let code = enrolment::make_code(&mut tx, &app, who.actor(), who.institution).await?;
+    let code = enrolment_code::make(&mut tx, &app, who.actor(), who.institution).await?;
     tx.commit().await?;
-    let expires_at = app.now().plus_millis(enrolment::LIFE_MS).to_rfc3339_micros();
+    let expires_at = app.now().plus_millis(enrolment_code::LIFE_MS).to_rfc3339_micros();
     Ok(Created("Kode pendaftaran berhasil dibuat", Code { code, expires_at }))
 }
 
@@ -174,7 +174,7 @@ async fn enrol(
     };
     check.finish()?;
     let mut tx = app.db.write().await?;
-    let (institution, device) = join(&mut tx, &app, &enrolment::hash(&asked.code), new).await?;
+    let (institution, device) = join(&mut tx, &app, &enrolment_code::hash(&asked.code), new).await?;
     roster::ensure_keys(&mut tx, &app, institution).await?;
     let (institution_code, institution_name) = store::institution(&mut tx, institution).await?;
     tx.commit().await?;

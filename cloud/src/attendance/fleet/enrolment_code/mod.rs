@@ -24,12 +24,7 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH: usize = 10;
 
 /// Makes a code for a school: `7K3QM-04ZTX`.
-pub async fn make_code(
-    tx: &mut Tx,
-    app: &App,
-    by: Actor,
-    institution: InstitutionId,
-) -> Result<String, Fail> {
+pub async fn make(tx: &mut Tx, app: &App, by: Actor, institution: InstitutionId) -> Result<String, Fail> {
     let now = app.now();
     let symbols: [u8; LENGTH] = app.ids.bytes();
     let code: String = symbols.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
@@ -68,8 +63,8 @@ mod tests {
         TestApp::both(async |t| {
             let school = t.institution("SMAN1").await;
             let mut tx = t.app.db.write().await.unwrap();
-            let code = make_code(&mut tx, &t.app, Actor::System, school).await.unwrap();
-            let other = make_code(&mut tx, &t.app, Actor::System, school).await.unwrap();
+            let code = make(&mut tx, &t.app, Actor::System, school).await.unwrap();
+            let other = make(&mut tx, &t.app, Actor::System, school).await.unwrap();
             tx.commit().await.unwrap();
             assert_ne!(code, other);
             assert_eq!((code.len(), &code[5..6]), (11, "-"), "{code}");
