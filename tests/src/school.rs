@@ -19,28 +19,35 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The cloud, on SQLite in `data`, at a free port, saying little.
+    /// The cloud of this workspace, on SQLite in `data`, at a free port, saying little.
     ///
     /// # Errors
     /// When the program cannot be built.
     pub fn cloud(data: &Path) -> anyhow::Result<Self> {
-        Self::new("hadir-cloud", "HADIR_CLOUD_", data)
+        Ok(Self::new(binary("hadir-cloud")?, "HADIR_CLOUD_", data))
     }
 
-    /// A box that keeps its log in `data`, at a free port, saying little.
+    /// The box of this workspace, which keeps its log in `data`, at a free port, saying little.
     ///
     /// # Errors
     /// When the program cannot be built.
     pub fn edge(data: &Path) -> anyhow::Result<Self> {
-        Self::new("hadir-edge", "HADIR_EDGE_", data)
+        Ok(Self::new(binary("hadir-edge")?, "HADIR_EDGE_", data))
     }
 
-    fn new(name: &str, prefix: &'static str, data: &Path) -> anyhow::Result<Self> {
-        let plan = Self { binary: binary(name)?, environment: Vec::new(), prefix };
-        Ok(plan
-            .with("LISTEN", "127.0.0.1:0")
-            .with("LOG", "warn")
-            .with("DATA_DIR", &data.display().to_string()))
+    /// As [`Plan::cloud`], with the program of another folder: a release build, or an older version.
+    pub fn cloud_in(programs: &Path, data: &Path) -> Self {
+        Self::new(programs.join("hadir-cloud"), "HADIR_CLOUD_", data)
+    }
+
+    /// As [`Plan::edge`], with the program of another folder.
+    pub fn edge_in(programs: &Path, data: &Path) -> Self {
+        Self::new(programs.join("hadir-edge"), "HADIR_EDGE_", data)
+    }
+
+    fn new(binary: PathBuf, prefix: &'static str, data: &Path) -> Self {
+        let plan = Self { binary, environment: Vec::new(), prefix };
+        plan.with("LISTEN", "127.0.0.1:0").with("LOG", "warn").with("DATA_DIR", &data.display().to_string())
     }
 
     /// Sets a key of the program's configuration, in upper case: `with("LISTEN", "127.0.0.1:8000")`.
@@ -49,13 +56,6 @@ impl Plan {
         let name = format!("{}{key}", self.prefix);
         self.environment.retain(|(known, _)| *known != name);
         self.environment.push((name, value.to_owned()));
-        self
-    }
-
-    /// The same with another binary: a release build, or an older version.
-    #[must_use]
-    pub fn binary(mut self, binary: PathBuf) -> Self {
-        self.binary = binary;
         self
     }
 

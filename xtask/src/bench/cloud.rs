@@ -36,11 +36,7 @@ pub async fn measure(programs: &Path, folder: &Path, scale: Scale) -> anyhow::Re
     let url = database(&postgres).await?;
     let raw_data = folder.join("cloud-raw");
     fs::create_dir_all(&raw_data)?;
-    Plan::cloud(&raw_data)?
-        .binary(programs.join("hadir-cloud"))
-        .with("DATABASE_URL", &url)
-        .run(&["migrate"])
-        .await?;
+    Plan::cloud_in(programs, &raw_data).with("DATABASE_URL", &url).run(&["migrate"]).await?;
     let size = u32::try_from(MAX_RECORDS)?;
     let raw_rate = raw::fenced(&url, BOXES, batches, size).await?;
     eprintln!("fence and UNNEST alone: {raw_rate:.0} records/s");
@@ -85,7 +81,7 @@ async fn database(postgres: &Postgres) -> anyhow::Result<String> {
 /// Records a second, from the first request to the last receipt. The batches are made and packed before.
 async fn ingest(programs: &Path, data: &Path, database: Option<&str>, batches: u32) -> anyhow::Result<f64> {
     fs::create_dir_all(data)?;
-    let mut plan = Plan::cloud(data)?.binary(programs.join("hadir-cloud"));
+    let mut plan = Plan::cloud_in(programs, data);
     if let Some(url) = database {
         plan = plan.with("DATABASE_URL", url);
         plan.run(&["migrate"]).await?;

@@ -32,18 +32,15 @@ pub async fn measure(programs: &Path, folder: &Path, scale: Scale) -> anyhow::Re
     eprintln!("this disk: {raw_rate:.0} commits of one record a second");
     let cloud_data = folder.join("edge-cloud");
     fs::create_dir_all(&cloud_data)?;
-    let plan = Plan::cloud(&cloud_data)?.binary(programs.join("hadir-cloud"));
+    let plan = Plan::cloud_in(programs, &cloud_data);
     eprintln!("loading {} students …", scale.of(CLASS_SIZE) * 6);
     plan.run(&["demo", "--class-size", &scale.of(CLASS_SIZE).to_string(), "--days", "0"]).await?;
     let cloud = plan.start().await?;
     let line = Proxy::start(cloud.url().trim_start_matches("http://").parse()?).await?;
     let data = folder.join("edge");
     fs::create_dir_all(&data)?;
-    let plan = Plan::edge(&data)?
-        .binary(programs.join("hadir-edge"))
-        .with("RETRY_BASE_MS", "100")
-        .with("RETRY_CAP_MS", "1000");
-    let code = Plan::cloud(&cloud_data)?.binary(programs.join("hadir-cloud")).enrolment_code("SMAN1").await?;
+    let plan = Plan::edge_in(programs, &data).with("RETRY_BASE_MS", "100").with("RETRY_CAP_MS", "1000");
+    let code = Plan::cloud_in(programs, &cloud_data).enrolment_code("SMAN1").await?;
     plan.run(&["enroll", "--cloud", &line.url(), "--code", &code]).await?;
     let cards = pupils(&Api::login(cloud.url(), "5001", PASSWORD).await?).await?;
 
@@ -214,7 +211,8 @@ async fn ready(plan: &Plan) -> anyhow::Result<Row> {
         let start = Instant::now();
         let edge = plan.start().await?;
         times.push(start.elapsed());
-        edge.stop().await?;
+        // At once, as the power would: the next start has that to look into, too.
+        edge.kill().await?;
     }
     times.sort();
     let middle = times.get(2).copied().unwrap_or_default().as_secs_f64() * 1000.0;

@@ -24,6 +24,9 @@ pub struct Arguments {
     /// Where to keep databases while it runs: on the disk to be measured (default: the build folder)
     #[arg(long, value_name = "FOLDER")]
     on: Option<PathBuf>,
+    /// Measure the programs in this folder instead of building them
+    #[arg(long, value_name = "FOLDER")]
+    programs: Option<PathBuf>,
     /// Do not write docs/BENCHMARKS.md
     #[arg(long)]
     dry: bool,
@@ -73,13 +76,10 @@ impl Scale {
 }
 
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    eprintln!("building edge and cloud with optimisations …");
-    shown(command(
-        "cargo",
-        &["build", "--release", "--quiet", "--package", "hadir-edge", "--package", "hadir-cloud"],
-    ))
-    .await?;
-    let programs = target().join("release");
+    let programs = match &arguments.programs {
+        Some(folder) => folder.clone(),
+        None => build().await?,
+    };
     let parent = arguments.on.clone().unwrap_or_else(target);
     fs::create_dir_all(&parent)?;
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&parent)?;
@@ -93,6 +93,16 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         fs::write(workspace().join("docs/BENCHMARKS.md"), page)?;
     }
     Ok(())
+}
+
+async fn build() -> anyhow::Result<PathBuf> {
+    eprintln!("building edge and cloud with optimisations …");
+    shown(command(
+        "cargo",
+        &["build", "--release", "--quiet", "--package", "hadir-edge", "--package", "hadir-cloud"],
+    ))
+    .await?;
+    Ok(target().join("release"))
 }
 
 fn table(rows: &[Row]) -> String {

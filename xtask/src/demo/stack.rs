@@ -35,9 +35,7 @@ impl Stack {
         let (cloud_port, edge_port) = (port(CLOUD_PORT)?, port(EDGE_PORT)?);
         let cloud_data = data.join("cloud");
         std::fs::create_dir_all(&cloud_data)?;
-        let cloud = Plan::cloud(&cloud_data)?
-            .binary(programs.join("hadir-cloud"))
-            .with("LISTEN", &format!("127.0.0.1:{cloud_port}"));
+        let cloud = Plan::cloud_in(programs, &cloud_data).with("LISTEN", &format!("127.0.0.1:{cloud_port}"));
         if cloud_data.join("cloud.db").exists() {
             eprintln!("using the data in {}", data.display());
         } else {
@@ -52,9 +50,7 @@ impl Stack {
         let edge_data = data.join(format!("edge-{cloud_port}"));
         let is_new = !edge_data.exists();
         std::fs::create_dir_all(&edge_data)?;
-        let mut edge = Plan::edge(&edge_data)?
-            .binary(programs.join("hadir-edge"))
-            .with("LISTEN", &format!("127.0.0.1:{edge_port}"));
+        let mut edge = Plan::edge_in(programs, &edge_data).with("LISTEN", &format!("127.0.0.1:{edge_port}"));
         if cuttable {
             edge = edge.with("RETRY_CAP_MS", "2000").with("RETRY_BASE_MS", "200");
         }
