@@ -5,7 +5,13 @@ use std::sync::Arc;
 use hadir_shared::time::{Clock, Millis};
 
 use crate::{
-    attendance::fleet::Link, clock::Ids, config::Config, db::Db, identity::Identity, jobs::Bell, seal::Seal,
+    attendance::{checkin::Guesses, fleet::Link},
+    clock::Ids,
+    config::Config,
+    db::Db,
+    identity::Identity,
+    jobs::Bell,
+    seal::Seal,
 };
 
 /// Cheap to clone; nothing in it belongs to one request. Whatever must outlive the process is in the database.
@@ -19,6 +25,8 @@ pub struct App {
     pub identity: Identity,
     /// To the boxes.
     pub sync: Link,
+    /// Who tries the six digits how often.
+    pub guesses: Guesses,
     /// Wakes the job workers after a commit that enqueued something.
     pub jobs: Bell,
 }
@@ -34,7 +42,9 @@ impl App {
     ) -> anyhow::Result<Self> {
         let identity = Identity::open(&db, clock.now(), &ids, &seal, &config).await?;
         let sync = Link::open(&db, clock.now(), &ids, &seal).await?;
-        Ok(Self { db, clock, ids, config: Arc::new(config), seal, identity, sync, jobs: Bell::default() })
+        let guesses = Guesses::new(Arc::clone(&clock));
+        let config = Arc::new(config);
+        Ok(Self { db, clock, ids, config, seal, identity, sync, guesses, jobs: Bell::default() })
     }
 
     pub fn now(&self) -> Millis {

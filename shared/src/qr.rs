@@ -138,6 +138,13 @@ pub fn accept(
         .ok_or(Stale)
 }
 
+/// Whether what a person presents is read as six digits. There are a million of them and two are good at any moment, so
+/// whoever takes them counts the attempts; a token cannot be guessed.
+pub fn is_code(presented: &str) -> bool {
+    let presented = last_segment(presented.trim());
+    presented.len() == 6 && presented.bytes().all(|b| b.is_ascii_digit())
+}
+
 fn last_segment(text: &str) -> &str {
     let path = text.split(['?', '#']).next().unwrap_or(text);
     path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
@@ -206,6 +213,20 @@ mod tests {
     }
 
     #[test]
+    fn whatever_may_be_accepted_as_a_code_is_known_as_one() {
+        let now = Millis(5_000_000);
+        let shown = token(&key(), SCHOOL, Step::at(now, ten()));
+        for dressed in ["{}", " {}\n", "https://box/c/{}", "https://box/c/{}/?x=1#y", "/{}//", "{}?{}", "a\u{a0}/{}"] {
+            let presented = dressed.replace("{}", &shown.code);
+            assert!(accept(&key(), SCHOOL, ten(), now, &presented).is_ok(), "{presented:?}");
+            assert!(is_code(&presented), "{presented:?}");
+        }
+        for other in [shown.token.as_str(), "", "12345", "1234567", "12345a", "١٢٣٤٥٦", "https://box/c/"] {
+            assert!(!is_code(other), "{other}");
+        }
+    }
+
+    #[test]
     fn an_interval_has_limits() {
         assert_eq!(Interval::seconds(0), None);
         assert_eq!(Interval::seconds(601), None);
@@ -232,6 +253,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_stumble(text in ".*") {
             let _ = accept(&key(), SCHOOL, ten(), Millis(0), &text);
+            let _ = is_code(&text);
         }
     }
 }

@@ -9,7 +9,7 @@ mod announcements;
 pub mod batches;
 pub mod books;
 pub mod cards;
-mod checkin;
+pub mod checkin;
 mod classes;
 mod dashboard;
 pub mod dialect;

@@ -5,7 +5,8 @@
 //! - the token is judged by the moment the request came, before its photo was read;
 //! - one check-in and one check-out per person and school day: of two requests at once, one is recorded and the other is
 //!   told so;
-//! - a refusal leaves nothing behind, no row and no photo.
+//! - a refusal leaves nothing behind, no row and no photo;
+//! - the six digits cannot be guessed: attempts with them are counted per person.
 
 use axum::{
     Router,
@@ -42,8 +43,11 @@ use crate::{
     http::{Allowed, Arrived, Body, Check, Page, Params},
 };
 
+mod guesses;
 #[cfg(test)]
 mod tests;
+
+pub use guesses::Guesses;
 
 /// A token, or the URL that ends with one.
 const TOKEN_MAX: usize = 512;
@@ -134,6 +138,9 @@ pub async fn record(
     let token = check.text("qr_token", punch.qr_token, 1..=TOKEN_MAX);
     let position = place::required(&mut check, punch.latitude, punch.longitude, punch.accuracy);
     check.finish()?;
+    if qr::is_code(&token) {
+        app.guesses.attempt(whose.operator.unwrap_or(whose.user))?;
+    }
 
     let mut tx = app.db.read().await?;
     let settings = settings::load(&mut tx, whose.institution).await?;

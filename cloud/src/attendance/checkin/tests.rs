@@ -1,9 +1,16 @@
+use hadir_shared::{
+    ids::UserId,
+    qr::{self, Interval, Step},
+};
 use serde_json::{Value, json};
 
 use crate::{
-    attendance::tests::{FAR, HERE, both, choose, count, picture, punch, school, shown},
+    attendance::{
+        roster,
+        tests::{FAR, HERE, School, both, choose, count, picture, punch, school, shown},
+    },
     identity::seed,
-    testing::START,
+    testing::{Answer, START, TestApp},
 };
 
 const ROWS: &str = "SELECT COUNT(*) FROM attendance WHERE institution_id = $1";
@@ -276,6 +283,74 @@ async fn a_history_is_ones_own() {
                 "{number}"
             );
         }
+    })
+    .await;
+}
+
+/// The six digits under the QR now, by the usual interval.
+async fn code(t: &TestApp, school: &School) -> String {
+    let key = roster::qr_key(&mut t.app.db.read().await.unwrap(), &t.app, school.id).await.unwrap();
+    qr::token(&key, school.id, Step::at(t.app.now(), Interval::seconds(10).unwrap())).code
+}
+
+/// Posts six digits that are not those of now.
+async fn guess(t: &TestApp, path: &str, token: &str, nth: u32, user: Option<UserId>) -> Answer {
+    let mut body = punch(&format!("https://box/c/{nth:06}?x"), HERE);
+    body["type"] = "checkin".into();
+    body["user_id"] = json!(user);
+    t.post(path, Some(token), body).await
+}
+
+#[tokio::test]
+async fn six_digits_cannot_be_guessed() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let (user, token) = t.signed_in(school.id, "2001", seed::TEACHER).await;
+        let (colleague, other) = t.signed_in(school.id, "2002", seed::TEACHER).await;
+        let code = code(&t, &school).await;
+        let wrong: Vec<u32> = (0..30).filter(|n| format!("{n:06}") != code).collect();
+        let paths = ["/api/attendance/checkin", "/api/attendance/checkout", "/api/qrcode/verify"];
+        for (path, &n) in paths.iter().cycle().zip(&wrong[..10]) {
+            assert_eq!(guess(&t, path, &token, n, None).await.status, 400, "{} {n}", t.on);
+        }
+        let said = json!({"success": false, "message": "Terlalu banyak percobaan. Silakan coba lagi nanti"});
+        for path in paths {
+            let refused = guess(&t, path, &token, wrong[10], None).await;
+            assert_eq!(refused.parts(), (429, &said), "{} {path}", t.on);
+            assert_eq!(refused.headers["retry-after"], "10", "{}", t.on);
+        }
+        let right = t.post(paths[0], Some(&token), punch(&code, HERE)).await;
+        assert_eq!(
+            right.parts(),
+            (429, &said),
+            "{}: the right digits too, or the count would tell them",
+            t.on
+        );
+        assert_eq!(count(&t, ROWS, &school).await, 0);
+
+        let colleagues = t.post(paths[0], Some(&other), punch(&code, HERE)).await;
+        assert_eq!(colleagues.body["data"]["user_id"], json!(colleague), "{}", t.on);
+        t.clock.advance_ms(10_000);
+        assert_eq!(guess(&t, paths[0], &token, wrong[11], None).await.status, 400, "{}: one more", t.on);
+        assert_eq!(guess(&t, paths[0], &token, wrong[12], None).await.status, 429, "{}", t.on);
+        let qr = shown(&t, &school, t.app.now()).await;
+        let by_token = t.post(paths[0], Some(&token), punch(&qr, HERE)).await;
+        assert_eq!(by_token.body["data"]["user_id"], json!(user), "{}: a token is no guess", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_guesses_for_many_has_one_budget() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let mut statuses = Vec::new();
+        for n in 0..12 {
+            let user = t.user(school.id, &format!("20{n:02}"), seed::TEACHER).await;
+            let tried = guess(&t, "/api/qrcode/verify", &school.admin, n, Some(user)).await;
+            statuses.push(tried.status.as_u16());
+        }
+        assert_eq!(statuses, [[400; 10].as_slice(), &[429; 2]].concat(), "{}", t.on);
     })
     .await;
 }
