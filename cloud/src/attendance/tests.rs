@@ -119,3 +119,53 @@ pub fn picture(across: u32) -> String {
     .unwrap();
     format!("data:image/png;base64,{}", STANDARD.encode(png.into_inner()))
 }
+
+/// A route that takes a body answers every body that is none in words, and never as if it were our fault. `text` is a field
+/// that takes a text.
+pub async fn refuses_what_is_no_body(t: &TestApp, method: &str, path: &str, token: &str, text: &str) {
+    use crate::testing::request;
+    let send = async |kind: &str, body: String| {
+        t.send(request(method, path, Some(token)).header("content-type", kind).body(body.into()).unwrap())
+            .await
+    };
+    let json = "application/json";
+    let not_json = json!({"success": false, "message": "Isi permintaan bukan JSON yang valid"});
+    for body in ["{", "{\"a\":1}x", "\u{0}"] {
+        assert_eq!(send(json, body.into()).await.parts(), (400, &not_json), "{path} {body:?}");
+    }
+    let large = format!("{{\"{text}\":\"{}\"}}", "a".repeat(1 << 20));
+    assert_eq!(send(json, large).await.status, 413, "{path}");
+    assert_eq!(send("text/plain", "{\"a\":1}".into()).await.status, 415, "{path}");
+    for body in [format!("{{\"{text}\":[1]}}"), format!("{{\"{text}\":{{}}}}"), "[]".into(), "7".into()] {
+        let answer = send(json, body.clone()).await;
+        assert_eq!(answer.status, 422, "{path} {body} {}", answer.body);
+        assert_eq!(answer.body["message"], "Validasi gagal", "{path} {body}");
+    }
+}
+
+/// A list refuses pages that are none.
+pub async fn refuses_pages_that_are_none(t: &TestApp, path: &str, token: &str) {
+    for query in
+        ["page=0", "page=-1", "page=99999999999", "per_page=0", "per_page=101", "per_page=-5", "page=x"]
+    {
+        let answer = t.get(&format!("{path}?{query}"), Some(token)).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["message"]),
+            (422, &json!("Validasi gagal")),
+            "{query}"
+        );
+    }
+    let behind = t.get(&format!("{path}?page=1000000"), Some(token)).await;
+    assert_eq!((behind.status.as_u16(), &behind.body["data"]["data"]), (200, &json!([])), "{path}");
+}
+
+/// The paginator's frame around one page of everything there is.
+pub fn one_page(path: &str, rows: &Value) -> Value {
+    let url = format!("http://absensi.test{path}");
+    let total = rows.as_array().unwrap().len();
+    json!({
+        "current_page": 1, "data": rows, "first_page_url": format!("{url}?page=1"), "from": 1, "last_page": 1,
+        "last_page_url": format!("{url}?page=1"), "next_page_url": null, "path": url, "per_page": 15,
+        "prev_page_url": null, "to": total, "total": total,
+    })
+}

@@ -170,10 +170,8 @@ async fn create(
     Body(new): Body<New>,
 ) -> Result<Created<Leave>, Fail> {
     let mut check = Check::new();
-    let kind = check.required("leave_type", new.leave_type);
-    if !kind.is_empty() {
-        check.one_of("leave_type", &kind, TYPES);
-    }
+    check.that(new.leave_type.is_some(), "leave_type", Flaw::Missing);
+    known(&mut check, "leave_type", new.leave_type.as_deref(), TYPES);
     let (first, last) = (new.start_date, new.end_date);
     check.that(first.is_some(), "start_date", Flaw::Missing);
     check.that(last.is_some(), "end_date", Flaw::Missing);
@@ -182,7 +180,7 @@ async fn create(
     let reason = Some(check.text("reason", new.reason, 1..=REASON_MAX));
     let attachment = check.optional_text("attachment_path", new.attachment_path, 1..=255);
     check.finish()?;
-    let content = Content { kind: Some(kind), first, last, reason, attachment };
+    let content = Content { kind: new.leave_type, first, last, reason, attachment };
 
     let mut tx = app.db.write().await?;
     attachment_is_own(&mut tx, &who, content.attachment.as_deref()).await?;
