@@ -1,6 +1,6 @@
 //! `cargo xtask card DIR`: the demo school's cards as pictures.
 
-use std::{fs, path::PathBuf};
+use std::{collections::HashMap, fs, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -120,15 +120,18 @@ pub async fn classes(admin: &Api) -> anyhow::Result<Vec<Class>> {
 pub async fn pupils(admin: &Api) -> anyhow::Result<Vec<Pupil>> {
     let answer = admin.get("/api/student-qr-cards").await?;
     let list = answer["data"].as_array().context("no list of cards")?;
-    let active: Vec<_> = list.iter().filter(|card| card["is_active"] == true).collect();
+    let active = list.iter().filter(|card| card["is_active"] == true);
+    let active: HashMap<_, _> =
+        active.filter_map(|card| Some((card["student_id"].as_i64()?, card))).collect();
     let mut pupils = Vec::with_capacity(active.len());
     for class in classes(admin).await? {
         let answer = admin.get(&format!("/api/classes/{}/students", class.id)).await?;
         for student in answer["data"]["students"].as_array().context("a class without students")? {
-            let Some(card) = active.iter().find(|card| card["student_id"] == student["id"]) else { continue };
+            let id = student["id"].as_i64().context("a student without a number")?;
+            let Some(card) = active.get(&id) else { continue };
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             pupils.push(Pupil {
-                id: student["id"].as_i64().context("a student without a number")?,
+                id,
                 class: class.id,
                 face: cards::Face {
                     school: "Hadir".into(),

@@ -66,7 +66,10 @@ async fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments).await,
         Command::Check(arguments) => check::run(&arguments).await,
         Command::Tidy(arguments) => tidy::run(&arguments),
-        Command::Bench(arguments) => bench::run(&arguments).await,
+        Command::Bench(arguments) => tokio::select! {
+            done = bench::run(&arguments) => done,
+            () = run::interrupted() => Err(Exit { status: INTERRUPTED, why: "interrupted".into() }.into()),
+        },
         Command::Card(arguments) => card::run(&arguments).await,
         Command::Sql => sql::run(None).await,
     };
