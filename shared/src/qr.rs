@@ -216,12 +216,15 @@ mod tests {
     fn whatever_may_be_accepted_as_a_code_is_known_as_one() {
         let now = Millis(5_000_000);
         let shown = token(&key(), SCHOOL, Step::at(now, ten()));
-        for dressed in ["{}", " {}\n", "https://box/c/{}", "https://box/c/{}/?x=1#y", "/{}//", "{}?{}", "a\u{a0}/{}"] {
+        for dressed in
+            ["{}", " {}\n", "https://box/c/{}", "https://box/c/{}/?x=1#y", "/{}//", "{}?{}", "a\u{a0}/{}"]
+        {
             let presented = dressed.replace("{}", &shown.code);
             assert!(accept(&key(), SCHOOL, ten(), now, &presented).is_ok(), "{presented:?}");
             assert!(is_code(&presented), "{presented:?}");
         }
-        for other in [shown.token.as_str(), "", "12345", "1234567", "12345a", "١٢٣٤٥٦", "https://box/c/"] {
+        for other in [shown.token.as_str(), "", "12345", "1234567", "12345a", "١٢٣٤٥٦", "https://box/c/"]
+        {
             assert!(!is_code(other), "{other}");
         }
     }

@@ -28,7 +28,7 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 use tower_http::{catch_panic::CatchPanicLayer, decompression::RequestDecompressionLayer};
 
 use self::{
-    attendance::Arrivals,
+    attendance::{Arrivals, Guesses},
     auth::{Throttle, Verifier},
     fail::Fail,
     scan::Repeats,
@@ -64,6 +64,7 @@ pub struct Web {
     pub(crate) verifier: Verifier,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) arrivals: Arc<Arrivals>,
+    pub(crate) guesses: Arc<Guesses>,
     pub(crate) repeats: Arc<Repeats>,
     /// One picture per core is decoded at a time.
     decoders: Arc<Semaphore>,
@@ -79,6 +80,7 @@ pub fn router(node: Node) -> Router {
         verifier: Verifier::new(),
         throttle: Arc::new(Throttle::new()),
         arrivals: Arc::new(Arrivals::default()),
+        guesses: Arc::new(Guesses::new()),
         repeats: Arc::new(Repeats::default()),
         decoders: Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from))),
         metrics: observe::recorder(),

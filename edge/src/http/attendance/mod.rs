@@ -1,9 +1,11 @@
 //! Staff check in and out by the rotating QR, and read what is recorded of them.
 //!
 //! What always holds: who passes is the one who is signed in; another's `user_id` in a body is refused, except from an
-//! admin through `qrcode/verify`; the token is judged by the moment it arrived.
+//! admin through `qrcode/verify`; the token is judged by the moment it arrived; the six digits cannot be guessed, because
+//! attempts with them are counted per person.
 
 mod arrival;
+mod guesses;
 #[cfg(test)]
 mod tests;
 
@@ -14,13 +16,14 @@ use axum::{
 };
 use hadir_shared::{
     ids::UserId,
+    qr,
     rules::{fence::Position, status::Direction},
     time::SchoolDay,
     wire::roster::{Person, Role},
 };
 use serde::Deserialize;
 
-pub use self::arrival::Arrivals;
+pub use self::{arrival::Arrivals, guesses::Guesses};
 use super::{
     Web,
     auth::{Allowed, Caller, Permission},
@@ -74,7 +77,7 @@ async fn check_in(
     Body(passage): Body<Passage>,
 ) -> Answer {
     let user = passage.user(&own)?;
-    pass(&web, at, user, Direction::CheckIn, passage).await
+    pass(&web, at, &own, user, Direction::CheckIn, passage).await
 }
 
 async fn check_out(
@@ -84,14 +87,24 @@ async fn check_out(
     Body(passage): Body<Passage>,
 ) -> Answer {
     let user = passage.user(&own)?;
-    pass(&web, at, user, Direction::CheckOut, passage).await
+    pass(&web, at, &own, user, Direction::CheckOut, passage).await
 }
 
-/// Records a passage of `user`, whom the caller may act for.
-pub async fn pass(web: &Web, at: Arrival, user: UserId, direction: Direction, passage: Passage) -> Answer {
+/// Records a passage of `user`, whom `caller` may act for.
+pub async fn pass(
+    web: &Web,
+    at: Arrival,
+    caller: &Person,
+    user: UserId,
+    direction: Direction,
+    passage: Passage,
+) -> Answer {
     let token = passage.qr_token.filter(|t| !t.is_empty());
     let token = token.ok_or_else(|| Fail::invalid("qr_token", Flaw::Missing))?;
     let position = position(passage.latitude, passage.longitude, passage.accuracy)?;
+    if qr::is_code(&token) {
+        web.guesses.attempt(caller.id)?;
+    }
     let received = passage.arrival.and_then(|t| web.arrivals.find(&t, &token, at.0)).unwrap_or(at.0);
     let photo = Photo::read(web, passage.photo).await?;
     let gate = web.node.config().gate_name.clone();

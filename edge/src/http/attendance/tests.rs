@@ -166,6 +166,50 @@ async fn somebody_elses_id_is_refused() {
 }
 
 #[tokio::test]
+async fn six_digits_cannot_be_guessed() {
+    let school = Served::at("06:41:00").await;
+    let (token, colleague) = (school.token("2001").await, school.token("2002").await);
+    let digits = school.node().qr().unwrap().code;
+    let mut wrong = (0..30).map(|n| format!("{n:06}")).filter(|n| *n != digits);
+    let mut guess = |path: &str| {
+        let mut guess = body(&format!("https://kotak.local/c/{}?x", wrong.next().unwrap()));
+        guess["type"] = "checkin".into();
+        school.post(path, guess).bearer(&token)
+    };
+    let paths = ["/api/attendance/checkin", "/api/attendance/checkout", "/api/qrcode/verify"];
+    let recorded = school.recorded();
+    for path in paths.iter().cycle().take(10) {
+        assert_eq!(guess(path).await.status, 400, "{path}");
+    }
+    for path in paths {
+        let refused = guess(path).await;
+        refused.refused(429, "Terlalu banyak percobaan. Silakan coba lagi nanti");
+        let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=10).contains(&wait), "{wait}");
+    }
+    let right = school.post(paths[0], body(&digits)).bearer(&token).await;
+    assert_eq!(right.status, 429, "the right digits too, or the count would tell them");
+    assert_eq!(school.recorded(), recorded);
+    school.post(paths[0], body(&digits)).bearer(&colleague).await.data();
+    school.post(paths[0], body(&school.qr())).bearer(&token).await.data();
+}
+
+#[tokio::test]
+async fn an_admin_who_guesses_for_many_has_one_budget() {
+    let school = Served::at("06:41:00").await;
+    let admin = school.token("5001").await;
+    let digits = school.node().qr().unwrap().code;
+    let mut statuses = vec![];
+    for (n, code) in (0..13).map(|n| format!("{n:06}")).filter(|code| *code != digits).take(12).enumerate() {
+        let mut guess = body(&code);
+        guess["type"] = "checkin".into();
+        guess["user_id"] = school.id(["2001", "2002", "3001"][n % 3]).into();
+        statuses.push(school.post("/api/qrcode/verify", guess).bearer(&admin).await.status.as_u16());
+    }
+    assert_eq!(statuses, [[400; 10].as_slice(), &[429; 2]].concat());
+}
+
+#[tokio::test]
 async fn bodies_are_read_strictly_and_the_place_may_be_left_out() {
     let school = Served::at("06:41:00").await;
     let token = school.token("2001").await;

@@ -71,7 +71,7 @@ async fn verify(
         return Err(Fail::NotFound("Pengguna tidak ditemukan"));
     }
     let direction = direction(passage.direction.as_deref())?;
-    pass(&web, at, user, direction, passage).await
+    pass(&web, at, own, user, direction, passage).await
 }
 
 fn direction(text: Option<&str>) -> Result<Direction, Fail> {
