@@ -66,7 +66,7 @@ enum Part {
     },
     Admin {
         system_statistics: System,
-        attendance_statistics: Present,
+        attendance_statistics: Came,
         pending_leaves: Vec<Leave>,
     },
 }
@@ -81,6 +81,7 @@ struct OfHomeroom {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the contract's names")]
 struct Users {
     total_students: i64,
     total_teachers: i64,
@@ -101,6 +102,7 @@ struct Group {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the contract's names")]
 struct System {
     total_users: i64,
     total_students: i64,
@@ -110,7 +112,7 @@ struct System {
 }
 
 #[derive(Serialize)]
-struct Present {
+struct Came {
     present_students: i64,
     present_teachers: i64,
     late_students: i64,
@@ -185,7 +187,7 @@ async fn admin(tx: &mut Tx, institution: InstitutionId, today: SchoolDay) -> Res
             total_staff: of(&roles, Role::Pegawai).total,
             total_classes: store::classes(tx, institution).await?,
         },
-        attendance_statistics: Present {
+        attendance_statistics: Came {
             present_students: students.present,
             present_teachers: teachers.present,
             late_students: students.late,

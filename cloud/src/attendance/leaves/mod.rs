@@ -70,7 +70,8 @@ pub fn routes() -> Router<App> {
 pub struct Leave {
     pub id: i64,
     pub user_id: UserId,
-    leave_type: String,
+    #[serde(rename = "leave_type")]
+    kind: String,
     #[serde(serialize_with = "midnight")]
     start_date: NaiveDate,
     #[serde(serialize_with = "midnight")]
@@ -428,6 +429,7 @@ fn sensible(check: &mut Check, field: &'static str, day: Option<NaiveDate>) {
 }
 
 /// `2025-08-22T00:00:00.000000Z`: how the contract writes a day.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde wants")]
 fn midnight<S: serde::Serializer>(day: &NaiveDate, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&format_args!("{day}T00:00:00.000000Z"))
 }

@@ -36,7 +36,7 @@ impl From<Row> for Leave {
         Self {
             id: row.id,
             user_id: row.user_id,
-            leave_type: row.leave_type,
+            kind: row.leave_type,
             start_date: row.start_date,
             end_date: row.end_date,
             reason: row.reason,
