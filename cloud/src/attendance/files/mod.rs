@@ -196,11 +196,28 @@ pub async fn record(
     Ok(store::insert(tx, institution, owner, kept, app.now()).await?)
 }
 
-/// Removes a file that nothing came to hold. What cannot be removed is logged: it is in no book and is never served.
+/// Removes a file that nothing came to hold.
 pub async fn forget(app: &App, kept: &Kept) {
-    let removed = async { anyhow::Ok(objects(app)?.delete(&Path::from(kept.key.as_str())).await?) };
+    erase(app, &kept.key).await;
+}
+
+/// Takes a letter that nothing refers to any more out of the books. After the commit, [`erase`] what this answers.
+pub async fn release(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    owner: UserId,
+    path: &str,
+) -> Result<Option<String>, Fail> {
+    let Some(key) = path.strip_prefix(PREFIX) else { return Ok(None) };
+    let gone = store::delete_letter(tx, institution, owner, key).await?;
+    Ok(gone.then(|| key.to_owned()))
+}
+
+/// Removes the bytes of a file that is in no book. What cannot be removed is logged: it is never served.
+pub async fn erase(app: &App, key: &str) {
+    let removed = async { anyhow::Ok(objects(app)?.delete(&Path::from(key)).await?) };
     if let Err(e) = removed.await {
-        tracing::warn!(key = kept.key, "a file that nobody holds stays behind: {e:#}");
+        tracing::warn!(key, "a file that nobody holds stays behind: {e:#}");
     }
 }
 

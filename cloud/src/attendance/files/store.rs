@@ -43,3 +43,22 @@ pub async fn find(
         .await?;
     Ok(row.map(|(id, media)| (UserId(id), media)))
 }
+
+/// `false`: it is another's, or no letter.
+pub async fn delete_letter(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    owner: UserId,
+    key: &str,
+) -> sqlx::Result<bool> {
+    let gone = tx
+        .query(
+            "DELETE FROM files WHERE institution_id = $1 AND owner_id = $2 AND key = $3 AND kind = 'leave'",
+        )
+        .bind(institution.0)
+        .bind(owner.0)
+        .bind(key)
+        .run()
+        .await?;
+    Ok(gone == 1)
+}

@@ -5,7 +5,8 @@
 //! - it ends no earlier than it begins, and lasts a year at most;
 //! - its owner changes it only while it waits, and it is decided once: of two decisions at once one is made;
 //! - an approved one travels to the school's boxes in the transaction that approves it;
-//! - `attachment_path` names an uploaded file of the same person, or nothing.
+//! - `attachment_path` names an uploaded file of the same person, or nothing; a letter that no leave names any more is
+//!   removed with the last one that did.
 
 use axum::{
     Router,
@@ -285,7 +286,9 @@ async fn delete(State(app): State<App>, who: Allowed<Use>, Segment(id): Segment<
     }
     let entry = Entry::new(who.actor(), "leave.delete", format!("leave:{id}")).of(who.institution);
     audit(&mut tx, &app, &entry.before(json!(leave))).await?;
+    let unused = release(&mut tx, &who, leave.attachment_path.as_deref()).await?;
     tx.commit().await?;
+    erase(&app, unused).await;
     Ok(Done("Pengajuan izin berhasil dihapus"))
 }
 
@@ -300,14 +303,15 @@ async fn attach(
         return Err(processed());
     }
     let kept = files::keep_attachment(&app, uploaded(upload).await?).await?;
-    let attached = hold(&app, &who, id, &kept).await;
+    let attached = hold(&app, &who, &leave, &kept).await;
     if attached.is_err() {
         files::forget(&app, &kept).await;
     }
     Ok(Said("Lampiran berhasil diunggah", attached?))
 }
 
-async fn hold(app: &App, who: &Member, id: i64, kept: &Kept) -> Result<Leave, Fail> {
+async fn hold(app: &App, who: &Member, before: &Leave, kept: &Kept) -> Result<Leave, Fail> {
+    let id = before.id;
     let content =
         Content { kind: None, first: None, last: None, reason: None, attachment: Some(kept.path()) };
     let mut tx = app.db.write().await?;
@@ -317,9 +321,26 @@ async fn hold(app: &App, who: &Member, id: i64, kept: &Kept) -> Result<Leave, Fa
     files::record(&mut tx, app, who.institution, who.user, kept).await?;
     let entry = Entry::new(who.actor(), "leave.attach", format!("leave:{id}")).of(who.institution);
     audit(&mut tx, app, &entry.after(json!({"attachment_path": content.attachment}))).await?;
+    let unused = release(&mut tx, who, before.attachment_path.as_deref()).await?;
     let leave = find(&mut tx, who.institution, id).await?;
     tx.commit().await?;
+    erase(app, unused).await;
     Ok(leave)
+}
+
+/// Takes a letter of the caller's out of the books, unless another leave of his names it.
+async fn release(tx: &mut Tx, who: &Member, path: Option<&str>) -> Result<Option<String>, Fail> {
+    let Some(path) = path else { return Ok(None) };
+    if store::refers(tx, who.institution, who.user, path).await? {
+        return Ok(None);
+    }
+    files::release(tx, who.institution, who.user, path).await
+}
+
+async fn erase(app: &App, unused: Option<String>) {
+    if let Some(key) = unused {
+        files::erase(app, &key).await;
+    }
 }
 
 /// The first part of the form that is a file.

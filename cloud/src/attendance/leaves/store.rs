@@ -247,3 +247,20 @@ pub async fn delete(tx: &mut Tx, institution: InstitutionId, owner: UserId, id: 
         .await?;
     Ok(gone == 1)
 }
+
+/// Whether any leave of a person names a file.
+pub async fn refers(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    owner: UserId,
+    path: &str,
+) -> sqlx::Result<bool> {
+    let row: Option<(i64,)> = tx
+        .query("SELECT id FROM leaves WHERE institution_id = $1 AND user_id = $2 AND attachment_path = $3 LIMIT 1")
+        .bind(institution.0)
+        .bind(owner.0)
+        .bind(path)
+        .opt()
+        .await?;
+    Ok(row.is_some())
+}

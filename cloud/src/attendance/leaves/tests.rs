@@ -404,11 +404,16 @@ async fn letters() {
         let empty = t.send(empty.body(Body::from("--x--\r\n")).unwrap()).await;
         assert_eq!(empty.body["errors"], json!({"attachment": ["attachment wajib diisi"]}));
         assert_eq!(count(&t, files, &school).await, 2, "what was refused is in no book");
-        assert_eq!(
-            std::fs::read_dir(t.app.config.data_dir.join("files")).unwrap().count() % 2,
-            0,
-            "and what was kept is on the disk"
-        );
+        let kept = || std::fs::read_dir(t.app.config.data_dir.join("files")).unwrap().count();
+        let before = kept();
+        let replaced = upload(&t, &token, id, "a.png", &png()).await.body["data"].clone();
+        assert_eq!(kept(), before + 1, "another leave still names the one before");
+        let path = replaced["attachment_path"].as_str().unwrap();
+        assert_eq!(upload(&t, &token, id, "a.png", &png()).await.status, 200);
+        assert_eq!(t.get(path, Some(&token)).await.status, 404, "nothing names it any more");
+        assert_eq!(kept(), before + 1);
+        assert_eq!(t.delete(&format!("/api/leaves/{id}"), Some(&token)).await.status, 200);
+        assert_eq!((kept(), count(&t, files, &school).await), (before, 2), "{}", t.on);
     })
     .await;
 }
