@@ -11,7 +11,6 @@ use tokio::process::Command;
 
 use crate::school::{Card, Cloud, Edge, Engine};
 
-/// Seen to fail with the card's text in lower case (not QR's alphanumeric mode, and not what the cloud signed).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_printed_card_is_read_by_the_box_and_by_zbar() {
     let cloud = Cloud::start(Engine::Sqlite, 30).await.unwrap();

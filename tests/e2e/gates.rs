@@ -11,7 +11,7 @@ use crate::{
 const CLASS_SIZE: usize = 84;
 const PASSAGES: usize = 1_000;
 
-/// Seen to fail with the unique key of the projection dropped and duplicates looked up before the transaction.
+/// Seen to fail with the record's number taken into the unique key of the box's projection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_card_at_two_gates_a_thousand_times_is_one_record_each() {
     // The database of the cloud plays no part in the decision at the box.
@@ -38,7 +38,7 @@ async fn the_same_card_at_two_gates_a_thousand_times_is_one_record_each() {
     assert_equal_to_recomputation(&records, lines);
 }
 
-/// Seen to fail with the cloud's insert answering "stored" for a row that was there already.
+/// Seen to fail with books that call a duplicate stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_card_at_two_boxes_is_one_line_and_one_duplicate() {
     on_both(two_boxes).await;

@@ -10,7 +10,7 @@ use crate::{
 /// Answers that are lost before one comes through.
 const LOST: u64 = 3;
 
-/// Seen to fail with a cloud whose fence does not skip what it holds, and with a box that moves its watermark when it sends.
+/// Seen to fail with a fence that skips nothing, and no unique key behind it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_whose_answer_is_lost_comes_again_and_nothing_doubles() {
     on_both(lost_answers).await;

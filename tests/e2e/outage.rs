@@ -22,8 +22,7 @@ const GATES: usize = 4;
 /// Six classes of 167: a check-in and a check-out of 1,000 students.
 const CLASS_SIZE: usize = 167;
 
-/// Seen to fail (a) with an uploader that takes any 200 for a receipt and moves the watermark to what it sent, (b) with a
-/// writer that answers before COMMIT, (c) with a cloud that skips the fence and inserts what it is sent.
+/// Seen to fail with a writer that answers before it commits (it left every eighth group's COMMIT to the next).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_acknowledged_scan_reaches_the_cloud_once_through_five_kills() {
     on_both(five_kills).await;

@@ -7,7 +7,7 @@ use crate::{
     school::{Cloud, Edge, Engine, eventually, identity},
 };
 
-/// Seen to fail with an uploader that takes any 200 for success.
+/// Seen to fail with an uploader that takes any 200 for a receipt of what it sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_captive_portal_acknowledges_nothing_and_nothing_is_lost() {
     let cloud = Cloud::start(Engine::Sqlite, 30).await.unwrap();
