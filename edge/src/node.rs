@@ -249,7 +249,12 @@ impl Node {
         self.inner.gate.counts(&self.roster(), day).await
     }
 
-    /// How the box is. Reads a few rows by key on the calling thread.
+    /// Records the cloud has not acknowledged yet.
+    pub fn pending(&self) -> u64 {
+        self.inner.store.position().pending()
+    }
+
+    /// How the box is. Reads the disk on the calling thread: for whoever looks, not for the scan path.
     pub fn sync_status(&self) -> SyncStatus {
         let (inner, view) = (&self.inner, self.roster());
         let told = self.shared().told();

@@ -7,7 +7,7 @@ use rustix::fs::{FlockOperation, flock};
 use sd_notify::NotifyState;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -19,6 +19,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 pub async fn run(config: Config) -> Result<(), Failed> {
     log_to_stderr(&config).map_err(|error| Failed::new(Exit::Config, error))?;
+    // Before anybody can know that the box is there: a signal that comes early stops it in order as well.
+    let stop = Stop::listen().map_err(|error| Failed::new(Exit::Software, error))?;
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))
@@ -30,7 +32,7 @@ pub async fn run(config: Config) -> Result<(), Failed> {
     println!("listening on http://{address}");
     tell_systemd(&[NotifyState::Ready]);
     let watchdog = tokio::spawn(keep_watch(node.clone()));
-    let served = serve(listener, &node).await;
+    let served = serve(listener, &node, stop).await;
     tell_systemd(&[NotifyState::Stopping]);
     watchdog.abort();
     node.stop().await;
@@ -38,9 +40,8 @@ pub async fn run(config: Config) -> Result<(), Failed> {
     Ok(served.context("the server stopped")?)
 }
 
-async fn serve(listener: TcpListener, node: &Node) -> std::io::Result<()> {
+async fn serve(listener: TcpListener, node: &Node, mut stop: Stop) -> std::io::Result<()> {
     let app = http::router(node.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let mut signalled = Box::pin(asked_to_stop());
     let (drain, draining) = tokio::sync::oneshot::channel::<()>();
     let server = axum::serve(listener, app).with_graceful_shutdown(async {
         let _ = draining.await;
@@ -48,7 +49,7 @@ async fn serve(listener: TcpListener, node: &Node) -> std::io::Result<()> {
     let mut server = tokio::spawn(server.into_future());
     let finished = tokio::select! {
         finished = &mut server => Some(finished),
-        () = &mut signalled => None,
+        () = stop.asked() => None,
     };
     if let Some(finished) = finished {
         return finished.map_err(std::io::Error::other)?;
@@ -61,15 +62,22 @@ async fn serve(listener: TcpListener, node: &Node) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn asked_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM or SIGINT.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 

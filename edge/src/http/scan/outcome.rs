@@ -47,9 +47,7 @@ impl Outcome {
             Ok(scanned) => {
                 Self { code, pending: scanned.pending, ..Self::recorded(node, &scanned.row, &scanned.person) }
             }
-            Err(refused) => {
-                Self { pending: node.sync_status().pending, ..Self::refused(node, code, refused) }
-            }
+            Err(refused) => Self { pending: node.pending(), ..Self::refused(node, code, refused) },
         }
     }
 

@@ -40,7 +40,7 @@ async fn sync(State(web): State<Web>, _: Keeper) -> Done {
 
 /// 200 while scans are recorded, 503 when they are not.
 async fn health(State(web): State<Web>) -> (StatusCode, &'static str) {
-    match web.node.sync_status().store {
+    match web.node.store().state() {
         StoreState::Working | StoreState::Degraded => (StatusCode::OK, "ok\n"),
         StoreState::ReadOnlyFull | StoreState::Stopped => {
             (StatusCode::SERVICE_UNAVAILABLE, "not recording\n")
