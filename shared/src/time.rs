@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use uuid::Uuid;
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.
@@ -55,10 +55,22 @@ impl From<i64> for Millis {
     }
 }
 
-/// A calendar day of a school, in the school's own zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A calendar day of a school, in the school's own zone. One that is read from outside has a year of four digits: what lies
+/// beyond, no school has seen, and databases disagree about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct SchoolDay(pub NaiveDate);
+
+impl<'de> Deserialize<'de> for SchoolDay {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let day = NaiveDate::deserialize(from)?;
+        if (1..=9999).contains(&day.year()) {
+            Ok(Self(day))
+        } else {
+            Err(D::Error::custom("no year of a school"))
+        }
+    }
+}
 
 impl SchoolDay {
     /// 1 is Monday, 7 is Sunday (ISO 8601).
@@ -288,6 +300,18 @@ mod tests {
 
     fn reading(wall: i64, boottime_ms: i64) -> Reading {
         Reading { wall: Millis(wall), boottime_ms, boot: BOOT }
+    }
+
+    #[test]
+    fn a_day_from_outside_has_a_year_of_four_digits() {
+        for day in ["0001-01-01", "2025-11-21", "9999-12-31"] {
+            let read: SchoolDay = serde_json::from_str(&format!("\"{day}\"")).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), format!("\"{day}\""));
+        }
+        for day in ["0000-12-31", "-0001-01-01", "-262143-01-01", "+10000-01-01", "+262142-12-31"] {
+            assert!(serde_json::from_str::<NaiveDate>(&format!("\"{day}\"")).is_ok(), "{day}");
+            assert!(serde_json::from_str::<SchoolDay>(&format!("\"{day}\"")).is_err(), "{day}");
+        }
     }
 
     #[test]

@@ -13,7 +13,6 @@ use axum::{
     extract::{DefaultBodyLimit, State},
     routing::{get, post},
 };
-use chrono::NaiveDate;
 use hadir_shared::{
     ids::{ClassId, EventId, InstitutionId, UserId},
     qr,
@@ -22,7 +21,7 @@ use hadir_shared::{
         status::{Direction, Schedule},
     },
     settings::Settings,
-    time::{Grade, Millis},
+    time::{Grade, Millis, SchoolDay},
 };
 use serde::Deserialize;
 
@@ -71,8 +70,8 @@ pub struct Punch {
 
 #[derive(Deserialize)]
 struct Between {
-    start_date: Option<NaiveDate>,
-    end_date: Option<NaiveDate>,
+    start_date: Option<SchoolDay>,
+    end_date: Option<SchoolDay>,
 }
 
 /// The new record, or the one of the day that stands already.
@@ -115,7 +114,7 @@ async fn history(
     Params(between): Params<Between>,
     page: Page,
 ) -> Result<Data<Paginated<Online>>, Fail> {
-    let days = (between.start_date, between.end_date);
+    let days = (between.start_date.map(|day| day.0), between.end_date.map(|day| day.0));
     if let (Some(first), Some(last)) = days
         && last < first
     {

@@ -66,7 +66,14 @@ async fn a_day_in_and_out_as_documented() {
             let part = t.get(&format!("/api/attendance/history?{query}"), Some(&token)).await;
             assert_eq!(part.body["data"]["total"], total, "{} {query}", t.on);
         }
-        for query in ["start_date=yesterday", "start_date=2025-11-21&end_date=2025-11-20", "per_page=0", "page=x"] {
+        for query in [
+            "start_date=yesterday",
+            "start_date=2025-11-21&end_date=2025-11-20",
+            "start_date=-5000-01-01",
+            "end_date=%2B262142-12-31",
+            "per_page=0",
+            "page=x",
+        ] {
             assert_eq!(t.get(&format!("/api/attendance/history?{query}"), Some(&token)).await.status, 422, "{query}");
         }
     })

@@ -64,7 +64,7 @@ struct Asked {
     status: Option<String>,
     action_type: Option<String>,
     device: Option<Uuid>,
-    day: Option<NaiveDate>,
+    day: Option<SchoolDay>,
 }
 
 /// Which part of the log is wanted.
@@ -144,13 +144,13 @@ fn filter(asked: Asked, zone: Zone) -> Result<Filter, Fail> {
     }
     check.finish()?;
     let begins = |day: NaiveDate| zone.instant(SchoolDay(day), chrono::NaiveTime::MIN);
-    let until = asked.day.and_then(|day| day.succ_opt()).map(begins);
+    let until = asked.day.and_then(|day| day.0.succ_opt()).map(begins);
     Ok(Filter {
         user: asked.user_id,
         status,
         action,
         device: asked.device,
-        from: asked.day.map(begins),
+        from: asked.day.map(|day| begins(day.0)),
         until,
     })
 }

@@ -10,7 +10,6 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use chrono::NaiveDate;
 use hadir_shared::{
     ids::{ClassId, EventId, InstitutionId, UserId},
     rules::status::Direction,
@@ -84,12 +83,12 @@ struct Presented {
 #[derive(Deserialize)]
 struct Bulk {
     class_id: Option<ClassId>,
-    date: Option<NaiveDate>,
+    date: Option<SchoolDay>,
 }
 
 #[derive(Deserialize)]
 struct OnDay {
-    date: Option<NaiveDate>,
+    date: Option<SchoolDay>,
 }
 
 #[derive(Serialize)]
@@ -316,7 +315,7 @@ async fn class_status(
     let mut tx = app.db.read().await?;
     let class = classes::find(&mut tx, who.institution, class).await?.id;
     let settings = settings::load(&mut tx, who.institution).await?;
-    let day = on.date.map_or_else(|| settings.schedule.zone.day(app.now()), SchoolDay);
+    let day = on.date.unwrap_or_else(|| settings.schedule.zone.day(app.now()));
     let students = people::of_class(&mut tx, who.institution, class, day.academic_year()).await?;
     let present = records::present(&mut tx, who.institution, class, day).await?;
     let attended =
@@ -325,9 +324,9 @@ async fn class_status(
 }
 
 /// Today, or a day that has begun.
-fn day_asked(settings: &Settings, asked: Option<NaiveDate>, now: Millis) -> Result<SchoolDay, Fail> {
+fn day_asked(settings: &Settings, asked: Option<SchoolDay>, now: Millis) -> Result<SchoolDay, Fail> {
     let today = settings.schedule.zone.day(now);
-    let day = asked.map_or(today, SchoolDay);
+    let day = asked.unwrap_or(today);
     if day > today {
         return Err(Fail::invalid("date", Flaw::Said("date tidak boleh setelah hari ini".into())));
     }

@@ -289,6 +289,12 @@ async fn a_whole_class_is_marked_but_for_those_who_came() {
         assert_eq!((&record["status"], &record["qr_token_used"]), (&json!("hadir"), &json!(format!("BULK:{teacher_id}"))));
         assert_eq!(bulk(json!({"class_id": room, "date": "2025-11-20"})).await.body["data"]["newly_attended"], 2);
 
+        for day in ["-5000-01-01", "+262142-12-31"] {
+            assert_eq!(bulk(json!({"class_id": room, "date": day})).await.status, 422, "{} {day}", t.on);
+            let shown = t.get(&format!("{path}?date={}", day.replace('+', "%2B")), Some(&teacher)).await;
+            assert_eq!(shown.status, 422, "{} {day}", t.on);
+        }
+
         let empty = class(&t, &school, "X IPA 2", None).await;
         let none = bulk(json!({"class_id": empty})).await;
         assert_eq!(none.parts(), (400, &refusal("Tidak ada siswa terdaftar di kelas ini")));
