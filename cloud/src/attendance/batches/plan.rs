@@ -70,9 +70,14 @@ pub fn read(event: &str, device: DeviceId) -> Reading {
     let stamps = Stamps { claimed: at.claimed, trusted: at.trusted };
     let action = what.action_type();
     match what {
-        // PostgreSQL has no text with a NUL in it.
-        What::Scan(scan) if scan.token.contains('\0') || scan.gate.contains('\0') => Reading::Unreadable,
-        What::Scan(scan) => Reading::Passage(Box::new(Candidate::scanned(event, at, *scan, device)), stamps),
+        What::Scan(scan) => {
+            let passage = Candidate::scanned(event, at, *scan, device);
+            if passage.is_writable() {
+                Reading::Passage(Box::new(passage), stamps)
+            } else {
+                Reading::Unreadable
+            }
+        }
         What::UnknownCard(_) => Reading::Plain(action, stamps, Verdict::Refused, Some(Reason::UnknownCard)),
         What::KeyRotation(rotation) => Reading::Rotation(Box::new(rotation), stamps),
         What::Boot(_) | What::ClockSample(_) | What::ClockStep(_) => {

@@ -82,6 +82,11 @@ impl Candidate {
             operator: scan.operator,
         }
     }
+
+    /// Whether its texts can be written down: `PostgreSQL` has none with a NUL in it.
+    pub fn is_writable(&self) -> bool {
+        !self.token.contains('\0') && !self.gate.as_ref().is_some_and(|gate| gate.contains('\0'))
+    }
 }
 
 /// What became of a candidate.

@@ -84,7 +84,8 @@ async fn candidate(
         },
         _ => return Err(Fail::bad_request("Tipe action tidak didukung untuk diulang")),
     };
-    Ok(Ok(Candidate { token: TOKEN.into(), ..candidate }))
+    let candidate = Candidate { token: TOKEN.into(), ..candidate };
+    Ok(if candidate.is_writable() { Ok(candidate) } else { Err(Reason::BadSchema) })
 }
 
 /// The scan it would have been, had the card been known.
