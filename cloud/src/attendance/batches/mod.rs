@@ -7,7 +7,8 @@
 //!   record stops the queue;
 //! - the receipt is written after the commit, signed, and names the hash of the last record held;
 //! - a client that hangs up cancels nothing: the transaction runs in a task of its own;
-//! - work is turned away before it is begun, not in the middle.
+//! - work is turned away before it is begun, not in the middle;
+//! - only a whole, signed request takes a place: who sends his body slowly keeps nobody else waiting.
 //!
 //! | route | what |
 //! |---|---|
@@ -36,7 +37,6 @@ use uuid::Uuid;
 use super::fleet::{
     Load, Refused,
     device::{Device, Signed},
-    link::Place,
 };
 use crate::{
     app::App,
@@ -66,35 +66,42 @@ pub fn routes() -> Router<App> {
 async fn take(
     State(app): State<App>,
     arrived: Arrived,
-    admitted: Admitted,
+    _: Room,
     signed: Signed,
 ) -> Result<Response, Refused> {
-    receive(app, arrived, admitted, signed, false).await
+    receive(app, arrived, signed, false).await
 }
 
 async fn take_alone(
     State(app): State<App>,
     arrived: Arrived,
-    admitted: Admitted,
+    _: Room,
     signed: Signed,
 ) -> Result<Response, Refused> {
-    receive(app, arrived, admitted, signed, true).await
+    receive(app, arrived, signed, true).await
 }
 
 async fn receive(
     app: App,
     Arrived(t2): Arrived,
-    admitted: Admitted,
     signed: Signed,
     is_opaque: bool,
 ) -> Result<Response, Refused> {
     let started = Instant::now();
+    let load = load_of(signed.body.len() as u64);
+    let place = app.sync.enter(&app, load).await?;
     let batch = unpack::batch(&signed.headers, &signed.body).await?;
     if batch.device != signed.device.id || batch.institution != signed.device.institution {
         return Err(Fail::denied("Data ini bukan milik perangkat pengirim").into());
     }
     let (hashes, signed_by) = prove(&batch, &signed.device, is_opaque)?;
-    let place = admitted.enter_for(&app, &batch).await?;
+    let place = if load == Load::Light && !batch.events.is_empty() {
+        // It looked like a heartbeat, and queues with the others after all.
+        drop(place);
+        app.sync.enter(&app, Load::Ingest).await?
+    } else {
+        place
+    };
     let proven = ingest::Proven { batch, hashes, signed_by, is_opaque, t2 };
     let work = async move {
         let receipt = ingest::ingest(&app, &proven).await;
@@ -133,33 +140,21 @@ fn prove(batch: &Batch, device: &Device, is_opaque: bool) -> Result<(Vec<Hash>, 
     })
 }
 
-/// A place among those who are worked for, taken before the body is read.
-struct Admitted {
-    load: Load,
-    place: Place,
-}
+/// There is room for one more in the queue, or there is no need to read its body.
+struct Room;
 
-impl FromRequestParts<App> for Admitted {
+impl FromRequestParts<App> for Room {
     type Rejection = Fail;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fail> {
-        let length =
-            parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let load =
-            if length.is_some_and(|length: u64| length <= LIGHT_BYTES) { Load::Light } else { Load::Ingest };
-        Ok(Self { load, place: app.sync.enter(app, load).await? })
+        let length = parts.headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        app.sync.has_room(app, load_of(length.unwrap_or(u64::MAX))).map(|()| Self)
     }
 }
 
-impl Admitted {
-    /// What looked like a heartbeat and has records in it queues with the others after all.
-    async fn enter_for(self, app: &App, batch: &Batch) -> Result<Place, Fail> {
-        if self.load == Load::Ingest || batch.events.is_empty() {
-            return Ok(self.place);
-        }
-        drop(self.place);
-        app.sync.enter(app, Load::Ingest).await
-    }
+const fn load_of(body_bytes: u64) -> Load {
+    if body_bytes <= LIGHT_BYTES { Load::Light } else { Load::Ingest }
 }
 
 /// How far a log is held: a line of a backup's manifest.

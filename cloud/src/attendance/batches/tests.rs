@@ -9,9 +9,14 @@ use hadir_shared::{
     wire::{
         batch::{Batch, MAX_BATCH_BYTES, MAX_RECORD_BYTES, MAX_WIRE_BYTES, Receipt, Verdict},
         record::{Boot, KeyRotation, What},
+        request::{DEVICE_HEADER, NONCE_HEADER, SIGNATURE_HEADER},
     },
 };
 use serde_json::{Value, json};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpListener, TcpStream},
+};
 use tower::ServiceExt as _;
 
 use super::{backed_up, held};
@@ -510,6 +515,59 @@ async fn who_hangs_up_leaves_no_transaction_behind() {
         tx.query("DELETE FROM sync_records").run().await.unwrap();
         drop(tx);
         assert_eq!(log(&t, &sender).await, (40, 40, 40, 40), "{} a dropped transaction did not happen", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_sends_his_body_slowly_keeps_nobody_waiting() {
+    TestApp::both(async |t| {
+        let (school, other) = (t.institution("A").await, t.institution("B").await);
+        let slow = HandBox::enrol(&t, other).await;
+        let mut sender = HandBox::enrol(&t, school).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let cloud = tokio::spawn(axum::serve(listener, t.router()).into_future());
+        let mut half_sent = Vec::new();
+        for n in 0..40 * std::thread::available_parallelism().unwrap().get() {
+            let length = if n % 2 == 0 { 100 } else { 100_000 };
+            let head = format!(
+                "POST {BATCHES} HTTP/1.1\r\nhost: a\r\n{DEVICE_HEADER}: {}\r\n{NONCE_HEADER}: {}\r\n\
+                 {SIGNATURE_HEADER}: {}\r\ncontent-length: {length}\r\n\r\n{{",
+                slow.device,
+                t.app.ids.random_uuid(),
+                "0".repeat(128),
+            );
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            half_sent.push(stream);
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let user = students(&t, school, 1).await[0];
+        let batch = sender.batch(&t, vec![HandBox::scan(&t, user, START)]);
+        sender.deliver(&t, &batch).await;
+        let heartbeat = sender.batch(&t, vec![]);
+        sender.deliver(&t, &heartbeat).await;
+        cloud.abort();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_text_that_cannot_be_written_down_is_no_fault_of_ours_when_it_is_tried_again() {
+    TestApp::both(async |t| {
+        let school = t.institution("A").await;
+        let (_, admin) = t.signed_in(school, "5001", seed::ADMIN).await;
+        let user = students(&t, school, 1).await[0];
+        let mut sender = HandBox::enrol(&t, school).await;
+        let scan = HandBox::scan(&t, user, START).replace("Gerbang 1", "a\\u0000b");
+        let batch = sender.batch(&t, vec![scan]);
+        assert_eq!(sender.deliver(&t, &batch).await.verdicts[0].verdict, Verdict::Quarantined, "{}", t.on);
+        let list = t.get("/api/offline-sync", Some(&admin)).await;
+        let path = format!("/api/offline-sync/{}/retry", list.body["data"]["data"][0]["id"]);
+        let again = t.post(&path, Some(&admin), json!({})).await;
+        let said = "Sinkronisasi gagal saat diulang: Data tidak dapat dibaca";
+        assert_eq!(again.parts(), (400, &json!({"success": false, "message": said})), "{}", t.on);
     })
     .await;
 }

@@ -83,6 +83,10 @@ impl Lane {
         }
     }
 
+    fn has_room(&self) -> bool {
+        self.admitted.available_permits() > 0
+    }
+
     async fn enter(&self) -> Option<Place> {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().ok()?;
         let working = timeout(self.patience, Arc::clone(&self.working).acquire_owned()).await.ok()?.ok()?;
@@ -116,17 +120,20 @@ impl Link {
     /// Waits for a place, a while, or fails with [`Fail::Unavailable`] and a moment to come back that differs for everybody,
     /// so that those who were sent away do not return together.
     pub async fn enter(&self, app: &App, load: Load) -> Result<Place, Fail> {
-        let lane = match load {
+        self.lane(load).enter().await.ok_or_else(|| shed(app))
+    }
+
+    /// Fails as [`Link::enter`] does when even the queue is full, without waiting and without taking a place: asked before a
+    /// body is read, because who sends one byte a second must not keep a place meanwhile.
+    pub fn has_room(&self, app: &App, load: Load) -> Result<(), Fail> {
+        if self.lane(load).has_room() { Ok(()) } else { Err(shed(app)) }
+    }
+
+    fn lane(&self, load: Load) -> &Lane {
+        match load {
             Load::Ingest => &self.0.ingest,
             Load::Light => &self.0.light,
-        };
-        let Some(place) = lane.enter().await else {
-            metrics::counter!("sync_shed_total").increment(1);
-            return Err(Fail::Unavailable {
-                retry_after: Duration::from_millis(2_000 + app.ids.below(4_000)),
-            });
-        };
-        Ok(place)
+        }
     }
 
     /// Slows down who tries codes.
@@ -161,6 +168,11 @@ impl Link {
     fn devices(&self) -> std::sync::MutexGuard<'_, HashMap<DeviceId, (Millis, Device)>> {
         self.0.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn shed(app: &App) -> Fail {
+    metrics::counter!("sync_shed_total").increment(1);
+    Fail::Unavailable { retry_after: Duration::from_millis(2_000 + app.ids.below(4_000)) }
 }
 
 #[cfg(test)]
