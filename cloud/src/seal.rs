@@ -45,7 +45,7 @@ impl std::fmt::Debug for Seal {
 }
 
 impl Seal {
-    /// Reads the key file, or makes one (mode 0600). Refuses a file that others may read.
+    /// Reads the key file, or makes one (mode 0600). Refuses a file that is open to others.
     pub fn open_or_create(path: &Path, ids: &Ids) -> anyhow::Result<Self> {
         match create(path, ids) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
@@ -109,11 +109,12 @@ fn keyed(key: &[u8]) -> anyhow::Result<Hmac<Sha256>> {
     <Hmac<Sha256> as KeyInit>::new_from_slice(key).ok().context("a key of HMAC")
 }
 
-/// Fails when the file is readable by anybody but its owner.
+/// Fails when everybody may read the file, or its group may change it. The group may read it: systemd hands a credential
+/// over with an access list, which shows as mode 0440.
 pub fn check_mode(path: &Path) -> anyhow::Result<()> {
     let mode =
         fs::metadata(path).with_context(|| format!("cannot see {}", path.display()))?.permissions().mode();
-    let for_others = mode & 0o077;
+    let for_others = mode & 0o037;
     ensure!(for_others == 0, "{} is open to others; run: chmod 600 {}", path.display(), path.display());
     Ok(())
 }
@@ -159,7 +160,7 @@ mod tests {
         let text = first.seal(&Ids::system(), "p", b"x").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(&*Seal::open_or_create(&path, &Ids::system()).unwrap().open("p", &text).unwrap(), b"x");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(Seal::open_or_create(&path, &Ids::system()).unwrap_err().to_string().contains("chmod 600"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "half a k").unwrap();
