@@ -8,14 +8,14 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Router,
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
 use tower_http::compression::CompressionLayer;
 use tracing::Instrument as _;
 
-use crate::app::App;
+use crate::{app::App, ops};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -50,12 +50,28 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
 
     let status = response.status();
     let seconds = started.elapsed().as_secs_f64();
-    let labels = [("method", method.to_string()), ("route", route), ("status", status.as_str().to_owned())];
+    let labels =
+        [("method", name_of(&method).to_owned()), ("route", route), ("status", status.as_str().to_owned())];
     metrics::counter!("http_requests_total", &labels).increment(1);
     metrics::histogram!("http_request_duration_seconds", &labels[..2]).record(seconds);
+    ops::metrics::tidy_up();
     span.in_scope(|| tracing::info!(status = status.as_u16(), ms = (seconds * 1e3).round(), "answered"));
     decorate(response.headers_mut(), &id, app.config.public_url.as_deref());
     response
+}
+
+/// A method is any word a client makes up; those that no route has are one.
+fn name_of(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => method.as_str(),
+        _ => "other",
+    }
 }
 
 fn request_id(app: &App, headers: &HeaderMap) -> RequestId {

@@ -1,6 +1,9 @@
 //! Prometheus metrics: requests by route, jobs by kind, the database's connections.
 
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
 
 use anyhow::anyhow;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -30,6 +33,17 @@ pub fn install() -> anyhow::Result<()> {
     metrics::describe_gauge!("db_connections", "Open connections to the database.");
     metrics::describe_gauge!("db_connections_idle", "Of these, how many nobody uses.");
     HANDLE.set(recorder).map_err(|_| anyhow!("metrics are installed twice"))
+}
+
+/// Call once a request. Single measurements are kept until somebody reads them: now and then they are put into their
+/// buckets, so that they do not fill the memory of a cloud that nobody watches.
+pub fn tidy_up() {
+    static REQUESTS: AtomicU32 = AtomicU32::new(0);
+    if REQUESTS.fetch_add(1, Ordering::Relaxed).is_multiple_of(1024)
+        && let Some(handle) = HANDLE.get()
+    {
+        handle.run_upkeep();
+    }
 }
 
 /// In Prometheus' text format; empty when nothing records. Says the rest when the database does not answer.

@@ -5,14 +5,17 @@
 //! template, so that ids and tokens do not make new series.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Instant,
 };
 
 use axum::{
     Router,
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
@@ -40,12 +43,28 @@ async fn observe(State(web): State<Web>, mut request: Request, next: Next) -> Re
 
     let status = response.status();
     let seconds = started.elapsed().as_secs_f64();
-    let labels = [("method", method.to_string()), ("route", route), ("status", status.as_str().to_owned())];
+    let labels =
+        [("method", name_of(&method).to_owned()), ("route", route), ("status", status.as_str().to_owned())];
     metrics::counter!("http_requests_total", &labels).increment(1);
     metrics::histogram!("http_request_duration_seconds", &labels[..2]).record(seconds);
+    tidy_up();
     span.in_scope(|| tracing::debug!(status = status.as_u16(), ms = (seconds * 1e3).round(), "answered"));
     decorate(response.headers_mut(), &id);
     response
+}
+
+/// A method is any word a client makes up; those that no route has are one.
+fn name_of(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => method.as_str(),
+        _ => "other",
+    }
 }
 
 /// The client's `X-Request-Id` where it is sane, else a new one.
@@ -76,9 +95,21 @@ fn decorate(headers: &mut HeaderMap, id: &str) {
 /// In seconds: a scan is milliseconds, a frame tens of them, a login a quarter of a second.
 const BUCKETS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
+static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Single measurements are kept until somebody reads them, and at many a box nobody ever does: now and then they are put
+/// into their buckets.
+fn tidy_up() {
+    static REQUESTS: AtomicU32 = AtomicU32::new(0);
+    if REQUESTS.fetch_add(1, Ordering::Relaxed).is_multiple_of(1024)
+        && let Some(handle) = HANDLE.get().and_then(Option::as_ref)
+    {
+        handle.run_upkeep();
+    }
+}
+
 /// Renders everything the process has measured. The recorder is the process's own and is put in place once.
 pub fn recorder() -> fn() -> String {
-    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     fn render() -> String {
         let handle = HANDLE.get().and_then(Option::as_ref);
         handle.map(PrometheusHandle::render).unwrap_or_default()
