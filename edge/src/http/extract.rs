@@ -6,8 +6,8 @@ use axum::{
     body::Bytes,
     extract::{ConnectInfo, FromRequest, FromRequestParts, OriginalUri, Request, rejection::BytesRejection},
     http::{
-        HeaderMap, StatusCode,
-        header::{CONTENT_TYPE, HOST},
+        HeaderMap, HeaderValue, StatusCode,
+        header::{CONTENT_TYPE, HOST, ORIGIN},
         request::Parts,
     },
 };
@@ -126,14 +126,18 @@ pub struct Peer {
     pub address: Option<IpAddr>,
     /// The `Host` header, when it is one.
     pub host: Option<String>,
+    /// A browser says that a page of somewhere else asks.
+    pub for_another_site: bool,
 }
 
 impl Peer {
     /// Somebody at the box itself. The name is checked too: a page of somebody else's site whose name was pointed at
-    /// 127.0.0.1 (DNS rebinding) and a proxy on this machine both come from the loopback address, under another name.
+    /// 127.0.0.1 (DNS rebinding) and a proxy on this machine both come from the loopback address, under another name; and a
+    /// page of another site can send some requests to the right name, though never read the answers.
     pub fn is_here(&self) -> bool {
         let name = self.host.as_deref().map(host_name);
-        self.address.is_some_and(|a| a.to_canonical().is_loopback())
+        !self.for_another_site
+            && self.address.is_some_and(|a| a.to_canonical().is_loopback())
             && name.is_some_and(|n| matches!(n, "localhost" | "127.0.0.1" | "[::1]"))
     }
 
@@ -150,8 +154,18 @@ impl FromRequestParts<Web> for Peer {
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         let host = parts.headers.get(HOST).and_then(|h| h.to_str().ok()).filter(|h| is_host(h));
         let host = host.map(str::to_ascii_lowercase);
-        Ok(Self { address, host })
+        let for_another_site = is_for_another_site(&parts.headers, host.as_deref());
+        Ok(Self { address, host, for_another_site })
     }
+}
+
+/// `Origin` names the page's own site where a browser sends one, `Sec-Fetch-Site` tells how the two are related.
+fn is_for_another_site(headers: &HeaderMap, host: Option<&str>) -> bool {
+    let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    let named = origin.and_then(|origin| origin.split_once("://")).map(|(_, name)| name.to_ascii_lowercase());
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    origin.is_some() && named.as_deref() != host
+        || site.is_some_and(|site| !matches!(site, b"same-origin" | b"none"))
 }
 
 /// Without the port; an IPv6 address keeps its brackets.
@@ -242,7 +256,8 @@ mod tests {
     #[test]
     fn only_somebody_at_the_box_who_calls_it_by_its_own_name_is_here() {
         let here = |address: Option<&str>, host: Option<&str>| {
-            Peer { address: address.map(|a| a.parse().unwrap()), host: host.map(Into::into) }.is_here()
+            let address = address.map(|a| a.parse().unwrap());
+            Peer { address, host: host.map(Into::into), for_another_site: false }.is_here()
         };
         for (address, host) in [
             ("127.0.0.1", "127.0.0.1:8080"),

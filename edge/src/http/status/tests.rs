@@ -1,3 +1,4 @@
+use axum::http::{HeaderName, Method};
 use serde_json::json;
 
 use crate::http::testing::Served;
@@ -41,7 +42,7 @@ async fn whatever_goes_wrong_is_in_the_dialect() {
 #[tokio::test]
 async fn every_answer_has_a_name_and_the_usual_headers() {
     let school = Served::at("06:41:00").await;
-    let named = axum::http::HeaderName::from_static("x-request-id");
+    let named = HeaderName::from_static("x-request-id");
     let answer = school.get("/api/nowhere").header(named.clone(), "abc-1").await;
     assert_eq!(answer.headers["x-request-id"], "abc-1");
     let answer = school.get("/api/nowhere").header(named, "a b").await;
@@ -54,4 +55,46 @@ async fn every_answer_has_a_name_and_the_usual_headers() {
     ] {
         assert_eq!(answer.headers[name], value);
     }
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_is_not_somebody_at_the_box() {
+    let school = Served::at("06:41:00").await;
+    let ask = |name: &'static str, value: &str| {
+        let name = HeaderName::from_static(name);
+        [
+            ("/api/box/sync", Method::POST),
+            ("/api/gate", Method::GET),
+            ("/api/qrcode/current.png", Method::GET),
+        ]
+        .map(|(path, method)| school.ask(method, path).here().header(name.clone(), value))
+    };
+    for (name, value) in [
+        ("origin", "https://evil.example"),
+        ("origin", "http://localhost:9999"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        for ask in ask(name, value) {
+            ask.await.refused(401, "Token tidak valid");
+        }
+    }
+    for (name, value) in
+        [("origin", "http://localhost:8080"), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "none")]
+    {
+        for ask in ask(name, value) {
+            assert_eq!(ask.await.status, 200, "{name}: {value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn measurements_do_not_grow_with_what_strangers_make_up() {
+    let school = Served::at("06:41:00").await;
+    for made_up in ["XYZZY", "PLUGH"] {
+        school.ask(Method::from_bytes(made_up.as_bytes()).unwrap(), "/api/user").await;
+    }
+    let text = school.get("/metrics").await.text();
+    assert!(text.contains("method=\"other\"") && !text.contains("XYZZY") && !text.contains("PLUGH"));
 }
