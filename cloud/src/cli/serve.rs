@@ -1,9 +1,8 @@
 //! `serve`: answers requests, works off jobs, keeps the timetable; drains on SIGTERM and SIGINT.
 
-use std::{future::IntoFuture as _, io::IsTerminal as _, net::SocketAddr, time::Duration};
+use std::{io::IsTerminal as _, time::Duration};
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use sd_notify::NotifyState;
 use tokio::{
     net::TcpListener,
@@ -17,6 +16,7 @@ use crate::{
     TIMETABLE,
     app::App,
     config::Config,
+    http::listen::{self, Limits},
     jobs::{Worker, start_schedules},
     kinds, ops, router,
 };
@@ -56,7 +56,7 @@ pub(super) async fn run(config: Config, args: Args) -> Result<(), Exit> {
     println!("listening on http://{address}");
     tracing::info!(%address, database = app.db.engine(), "ready");
     notify(&[NotifyState::Ready]);
-    serve(listener, &app, stop.clone()).await?;
+    serve(listener, &app, stop.clone()).await;
     if let Err(e) = timetable.shutdown().await {
         tracing::warn!("the timetable did not stop: {e}");
     }
@@ -69,26 +69,16 @@ pub(super) async fn run(config: Config, args: Args) -> Result<(), Exit> {
     Ok(())
 }
 
-async fn serve(listener: TcpListener, app: &App, stop: CancellationToken) -> Result<(), Exit> {
-    // Small answers must not wait for the peer's acknowledgement of the previous ones.
-    let listener = listener.tap_io(|stream| {
-        if let Err(e) = stream.set_nodelay(true) {
-            tracing::debug!("no TCP_NODELAY: {e}");
-        }
-    });
-    let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+async fn serve(listener: TcpListener, app: &App, stop: CancellationToken) {
+    let server = listen::serve(listener, router(app.clone()), Limits::default(), stop.clone());
     let drained = async {
         stop.cancelled().await;
         notify(&[NotifyState::Stopping]);
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        ended = server.into_future() => Ok(ended.context("the listener failed")?),
-        () = drained => {
-            tracing::warn!("requests were still open after {} s", DRAIN.as_secs());
-            Ok(())
-        }
+        () = server => {}
+        () = drained => tracing::warn!("requests were still open after {} s", DRAIN.as_secs()),
     }
 }
 

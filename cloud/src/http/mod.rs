@@ -21,6 +21,7 @@ mod arrived;
 mod body;
 mod caller;
 mod check;
+pub mod listen;
 mod observe;
 mod origin;
 mod page;

@@ -1,6 +1,6 @@
 //! `hadir-edge run`.
 
-use std::{fs::File, io::IsTerminal as _, net::SocketAddr, time::Duration};
+use std::{fs::File, io::IsTerminal as _, time::Duration};
 
 use anyhow::Context as _;
 use rustix::fs::{FlockOperation, flock};
@@ -9,10 +9,19 @@ use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::{Exit, Failed};
-use crate::{config::Config, http, node::Node, store::NotSaved};
+use crate::{
+    config::Config,
+    http::{
+        self,
+        listen::{self, Limits},
+    },
+    node::Node,
+    store::NotSaved,
+};
 
 /// After a signal, requests under way may take this long.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -41,20 +50,17 @@ pub async fn run(config: Config) -> Result<(), Failed> {
 }
 
 async fn serve(listener: TcpListener, node: &Node, mut stop: Stop) -> std::io::Result<()> {
-    let app = http::router(node.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let (drain, draining) = tokio::sync::oneshot::channel::<()>();
-    let server = axum::serve(listener, app).with_graceful_shutdown(async {
-        let _ = draining.await;
-    });
-    let mut server = tokio::spawn(server.into_future());
+    let drain = CancellationToken::new();
+    let router = http::router(node.clone());
+    let mut server = tokio::spawn(listen::serve(listener, router, Limits::default(), drain.clone()));
     let finished = tokio::select! {
         finished = &mut server => Some(finished),
         () = stop.asked() => None,
     };
     if let Some(finished) = finished {
-        return finished.map_err(std::io::Error::other)?;
+        return finished.map_err(std::io::Error::other);
     }
-    let _ = drain.send(());
+    drain.cancel();
     if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
         tracing::warn!("requests that did not end in time are cut off; what they recorded is kept");
         server.abort();

@@ -41,6 +41,7 @@ pub mod dialect;
 pub mod extract;
 pub mod fail;
 mod kiosk;
+pub mod listen;
 mod observe;
 pub mod photos;
 pub mod qrcode;
