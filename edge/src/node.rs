@@ -334,6 +334,12 @@ impl Node {
         };
         let mut changed = false;
         let outcome = puller.pull(&mut changed).await;
+        let came = match &outcome {
+            Ok(()) if changed => "changed",
+            Ok(()) => "unchanged",
+            Err(_) => "failed",
+        };
+        metrics::counter!("hadir_edge_roster_pulls_total", "came" => came).increment(1);
         if changed {
             self.show(puller.load().await?);
         }

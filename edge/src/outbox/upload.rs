@@ -42,7 +42,7 @@ use crate::{
 
 const BATCHES: &str = "/api/offline-sync/batches";
 const QUARANTINE: &str = "/api/offline-sync/quarantine";
-/// The same batch failing this often with the cloud well means that something in the batch makes it fail (rule P3).
+/// The same batch failing this often with the cloud well means that something in the batch makes it fail.
 const STRIKES: u32 = 3;
 /// A clock sample is recorded this often at most, in milliseconds …
 const SAMPLE_EVERY_MS: i64 = 10 * 60 * 1000;
@@ -132,6 +132,22 @@ enum Came {
     Unreachable(String),
 }
 
+impl Came {
+    /// For the measurements.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Receipt(..) => "receipt",
+            Self::Refusal(_) => "refusal",
+            Self::NotAllowed(_) => "not_allowed",
+            Self::TooLarge => "too_large",
+            Self::Busy(_) => "busy",
+            Self::Failed(_) => "failed",
+            Self::Nonsense(_) => "nonsense",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Refused {
     refusal: Refusal,
@@ -180,7 +196,7 @@ impl Uploader {
         }
     }
 
-    /// Rule B2.
+    /// Drawn anew for every outage: the schools of a region come back at once.
     fn before_first_contact(&self) -> Duration {
         let Some(last) = self.shared.told().last_contact else { return Duration::ZERO };
         let outage = self.time.now().time.since(last);
@@ -218,7 +234,10 @@ impl Uploader {
         let sent = batch.events.len() as u64;
         let one_is_bad = course.bisecting && sent == 1 && course.strikes == (first, 1, STRIKES);
         let target = if one_is_bad { QUARANTINE } else { BATCHES };
-        match self.send(target, &position, &batch, body).await {
+        let came = self.send(target, &position, &batch, body).await;
+        metrics::counter!("hadir_edge_batches_total", "came" => came.name()).increment(1);
+        metrics::counter!("hadir_edge_records_sent_total").increment(sent);
+        match came {
             Came::Receipt(receipt, anchor) => {
                 self.believed(course, &position, &receipt, anchor, one_is_bad).await
             }
@@ -249,7 +268,7 @@ impl Uploader {
         }
     }
 
-    /// A batch of records `first..`, signed, and its bytes on the wire; no more than fit (rule U5).
+    /// A batch of records `first..`, signed, and its bytes on the wire; no more than fit.
     async fn batch(
         &self,
         position: &Position,
@@ -326,7 +345,7 @@ impl Uploader {
         }
     }
 
-    /// Rules U2 and U7: what is not proven is not believed.
+    /// What is not proven is not believed.
     fn receipt(&self, position: &Position, batch: &Batch, answer: &Answer, t4: Reading) -> Came {
         let nonsense = |why: &str| Came::Nonsense(format!("not the cloud: {why}"));
         if answer.content_type.split(';').next().map(str::trim) != Some(RECEIPT_CONTENT_TYPE) {
@@ -441,7 +460,7 @@ impl Uploader {
         })
     }
 
-    /// Rule U4: a new log, and in it whatever the cloud has not proven to hold of the old one.
+    /// A new log, and in it whatever the cloud has not proven to hold of the old one.
     async fn fork(&self, course: &mut Course) -> Result<Duration, NotSaved> {
         let (new, now) = (LogId(self.ids.random_uuid()), self.time.now().time);
         let carried = self.store.write(move |tx: &mut Tx<'_>| store::fork(tx, new, now)).await?;
@@ -452,7 +471,7 @@ impl Uploader {
         Ok(Duration::ZERO)
     }
 
-    /// Rule T2: a sample corrects every record of the same boot, later.
+    /// A sample corrects every record of the same boot, later.
     async fn sample(&self, course: &mut Course, anchor: Anchor) -> Result<(), NotSaved> {
         let reading = self.time.reading();
         let now = self.time.trust(reading).time;
@@ -471,6 +490,7 @@ impl Uploader {
     /// Counts a failure and answers how long to wait; at least `at_least`, when the cloud said so.
     fn failed(&self, course: &mut Course, why: &str, at_least: Option<Duration>) -> Duration {
         course.failures = course.failures.saturating_add(1);
+        metrics::counter!("hadir_edge_retries_total").increment(1);
         let known = self.shared.told();
         if known.last_error.as_deref() != Some(why) {
             tracing::warn!(why, "nothing is acknowledged; trying again later");
@@ -486,7 +506,7 @@ impl Uploader {
         at_least.map_or(jitter, |wait| wait.min(most))
     }
 
-    /// Rule P3: three failures of one batch while the cloud is well, and it is halved; while a bad record is looked for,
+    /// Three failures of one batch while the cloud is well, and it is halved; while a bad record is looked for,
     /// one failure is enough. `true` when there is something smaller to try at once.
     async fn strike(&self, course: &mut Course, first: u64, sent: u64) -> bool {
         let (of, length, count) = course.strikes;

@@ -168,6 +168,7 @@ impl Writer {
             };
             match tried {
                 Ok(position) => {
+                    count(self.position, position);
                     self.position = position;
                     self.set_state(if self.ballast.is_there() {
                         StoreState::Working
@@ -240,6 +241,16 @@ impl Writer {
     fn set_state(&self, state: StoreState) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
+}
+
+/// A commit, and the records in it. A log that was begun anew starts from nothing.
+fn count(before: Position, after: Position) {
+    let held = if before.log == after.log { before.head.seq } else { 0 };
+    let records = after.head.seq.saturating_sub(held);
+    metrics::counter!("hadir_edge_commits_total").increment(1);
+    metrics::counter!("hadir_edge_records_total").increment(records);
+    metrics::histogram!("hadir_edge_commit_records")
+        .record(u32::try_from(records).map_or(f64::INFINITY, f64::from));
 }
 
 /// Runs a group in one transaction and commits it; answers where the log stands then.
