@@ -100,7 +100,7 @@ impl Timekeeper {
         self.state.write().unwrap_or_else(PoisonError::into_inner).basis.anchor = Some(anchor);
     }
 
-    /// By how many milliseconds the wall clock was set since the last call that told of it (rule T7).
+    /// By how many milliseconds the wall clock was set since the last call that told of it.
     pub fn new_step(&self, reading: Reading) -> Option<i64> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let step = state.basis.stepped(reading).unwrap_or(0);

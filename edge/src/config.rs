@@ -32,11 +32,11 @@ pub struct Config {
     pub gate_name: String,
     /// What to log, as in `RUST_LOG`.
     pub log: String,
-    /// The first wait after a failed contact, at most, in milliseconds; it doubles (rule B1).
+    /// The first wait after a failed contact, at most, in milliseconds; it doubles.
     pub retry_base_ms: u64,
     /// The longest wait between two contacts, in milliseconds.
     pub retry_cap_ms: u64,
-    /// How often a box with nothing to send says where it stands (rule U8).
+    /// How often a box with nothing to send says where it stands.
     pub heartbeat_seconds: u64,
     /// How often the roster is asked for without being told of a change.
     pub roster_seconds: u64,

@@ -1,4 +1,4 @@
-//! Joining a school. The private key never travels, and a lost answer burns no code (rules E1, E2).
+//! Joining a school. The private key never travels, and a lost answer burns no code.
 
 use hadir_shared::{
     sign::SecretKey,

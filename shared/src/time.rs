@@ -255,7 +255,7 @@ pub struct TimeBasis {
     pub floor: Millis,
 }
 
-/// Past this difference between wall clock and counted time, the wall clock was set (rule T7).
+/// Past this difference between wall clock and counted time, the wall clock was set.
 pub const STEP_MS: i64 = 2_000;
 /// A start this far past everything recorded is not believed without an anchor: a box is not left in a drawer longer.
 pub const LEAP_MS: i64 = 400 * 24 * 3600 * 1000;

@@ -119,7 +119,7 @@ pub fn log_of_the_box(database: &Path, log: LogId) -> anyhow::Result<Vec<(i64, S
     .collect()
 }
 
-/// Contiguous, each once, and chained (V4, V5): recomputed here from the bytes.
+/// Contiguous, each once, and chained: recomputed here from the bytes.
 pub fn assert_chained(records: &[Kept]) {
     let mut heads: BTreeMap<Uuid, Head> = BTreeMap::new();
     for record in records {
@@ -135,7 +135,7 @@ pub fn assert_chained(records: &[Kept]) {
     }
 }
 
-/// The books, worked out once more from the records: what came first stands (V5).
+/// The books, worked out once more from the records: what came first stands.
 pub fn recompute(records: &[Kept]) -> Vec<Line> {
     let mut books: BTreeMap<NaturalKey, (Content, Line)> = BTreeMap::new();
     for kept in records.iter().filter(|kept| kept.verdict != "refused" && kept.verdict != "quarantined") {

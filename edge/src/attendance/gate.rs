@@ -225,7 +225,7 @@ impl Gate {
         self.store.write(move |tx| tx.append(kind, &body)).await
     }
 
-    /// The first record of every start, so that two branches of one history differ at once (rule I4). It takes the mark
+    /// The first record of every start, so that two branches of one history differ at once. It takes the mark
     /// of a clean end away, in the same transaction.
     pub async fn boot(&self) -> Result<(), NotSaved> {
         let stamp = self.time.stamp(self.time.reading());
@@ -244,7 +244,7 @@ impl Gate {
         self.store.write(|tx: &mut Tx<'_>| Ok(set_meta(tx, CLEAN, b"")?)).await
     }
 
-    /// A set clock is a record of its own (rule T7), before whatever happens under it.
+    /// A set clock is a record of its own, before whatever happens under it.
     pub async fn notice_step(&self, reading: Reading) -> Result<(), NotSaved> {
         let Some(by_ms) = self.time.new_step(reading) else { return Ok(()) };
         tracing::warn!(by_ms, "somebody set the clock of this machine");

@@ -2,10 +2,10 @@
 //!
 //! Invariants:
 //! - Only a receipt moves the watermark: a 200 with the right content type, the box's own batch id, a signature by the
-//!   school's cloud, and a head hash equal to the box's own at that number (rules U2, U7).
-//! - Nothing is ever dropped because of a status code, a number of tries or an age (rule B5). No verdict stops the queue.
+//!   school's cloud, and a head hash equal to the box's own at that number.
+//! - Nothing is ever dropped because of a status code, a number of tries or an age. No verdict stops the queue.
 //! - One request is in flight; the same records may be sent any number of times.
-//! - When the cloud knows another history of a log, the box leaves that log and carries the rest over (rule U4).
+//! - When the cloud knows another history of a log, the box leaves that log and carries the rest over.
 
 pub mod plan;
 pub mod store;

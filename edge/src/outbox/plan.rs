@@ -9,7 +9,7 @@ pub struct Have {
     pub next: u64,
     /// Records in one batch, at most; smaller after a batch was too large, or while a bad record is looked for.
     pub most: u64,
-    /// A box with nothing to send says where it stands now and then (rule U8).
+    /// A box with nothing to send says where it stands now and then.
     pub heartbeat_due: bool,
 }
 
@@ -81,14 +81,14 @@ fn send(have: &Have) -> Step {
     }
 }
 
-/// The longest wait before try number `failures` (1, 2, …), in milliseconds: the bound of full jitter (rule B1).
+/// The longest wait before try number `failures` (1, 2, …), in milliseconds: the bound of full jitter.
 pub fn backoff_bound(base_ms: u64, cap_ms: u64, failures: u32) -> u64 {
     let doubled = base_ms.checked_shl(failures.saturating_sub(1).min(63)).unwrap_or(u64::MAX);
     // A shift can lose the top bits; more than 40 doublings are past every cap.
     if failures > 40 { cap_ms } else { doubled.min(cap_ms) }
 }
 
-/// The longest wait before the first contact after an outage, in milliseconds (rule B2): the schools of a region come
+/// The longest wait before the first contact after an outage, in milliseconds: the schools of a region come
 /// back in the same second.
 pub fn herd_bound(outage_ms: i64, cap_ms: u64) -> u64 {
     const LONG: i64 = 5 * 60 * 1000;

@@ -1,8 +1,8 @@
 //! Who belongs to the school: pulled from the cloud, kept sealed on disk, answered from memory.
 //!
 //! Invariants:
-//! - Data and cursor move together, in one transaction (rule D3); a reader sees one [`View`], whole.
-//! - Only what the school's cloud signed is applied; another school's, or older settings, are refused (rule D7).
+//! - Data and cursor move together, in one transaction; a reader sees one [`View`], whole.
+//! - Only what the school's cloud signed is applied; another school's, or older settings, are refused.
 //! - Nobody waits for the internet: a scan asks the view in memory and nothing else.
 
 pub mod demo;

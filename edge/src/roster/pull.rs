@@ -84,7 +84,7 @@ impl Puller<'_> {
             if !done {
                 continue;
             }
-            // Anti-entropy (rule D6): finds what the cursor hides.
+            // Anti-entropy: finds what the cursor hides.
             if let Some(told) = told
                 && self.store.read(store::digest_held).await? != told
             {
@@ -202,7 +202,7 @@ impl Puller<'_> {
         }
     }
 
-    /// Rule D7: a stolen disk or a stale proxy does not bring back yesterday's rules.
+    /// A stolen disk or a stale proxy does not bring back yesterday's rules.
     fn refuse_older_settings(&self, entries: &[Entry]) -> Result<(), PullFailed> {
         let held = self.view.settings.schedule.version;
         let offered = entries

@@ -10,9 +10,9 @@ use crate::{
     time::{Millis, Reading},
 };
 
-/// Records in one batch (rule U5): throughput is flat from here on.
+/// Records in one batch: throughput is flat from here on.
 pub const MAX_RECORDS: usize = 500;
-/// A batch on the wire, in bytes, compressed (rule U5): what survives a 2G link.
+/// A batch on the wire, in bytes, compressed: what survives a 2G link.
 pub const MAX_WIRE_BYTES: usize = 256 * 1024;
 /// A batch unpacked, in bytes.
 pub const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;

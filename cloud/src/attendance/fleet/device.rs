@@ -28,7 +28,7 @@ pub struct Device {
     pub institution: InstitutionId,
     pub is_revoked: bool,
     pub key: PublicKey,
-    /// The key before the last rotation, until something signed with the new one has come (rule E3).
+    /// The key before the last rotation, until something signed with the new one has come.
     pub previous_key: Option<PublicKey>,
 }
 

@@ -32,7 +32,7 @@ const DEVICE_MS: i64 = 2_000;
 const DEVICES: usize = 20_000;
 /// Who waits longer than this for a place is sent away.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Batches that may wait, for each that is worked on: past that, waiting only makes everybody late (rule B3).
+/// Batches that may wait, for each that is worked on: past that, waiting only makes everybody late.
 const QUEUE: usize = 8;
 
 /// Enrolments an address may try in a minute. A code has 50 random bits and lives a day.
@@ -59,7 +59,7 @@ pub struct Place {
     _working: OwnedSemaphorePermit,
 }
 
-/// What a request costs. Each kind has its own places, so that a heartbeat does not queue behind backlogs (rule B4).
+/// What a request costs. Each kind has its own places, so that a heartbeat does not queue behind backlogs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Load {
     /// A batch of records.
