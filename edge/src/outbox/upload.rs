@@ -154,7 +154,8 @@ struct Refused {
 }
 
 impl Uploader {
-    /// Runs until it is stopped, between two steps.
+    /// Runs until it is stopped. A request under way is dropped then, which costs nothing: what became of it is asked for
+    /// again after the next start.
     pub async fn run(self, stop: CancellationToken) {
         let mut course = Course {
             rewound_to: None,
