@@ -17,7 +17,8 @@ pub mod seal;
 mod testing;
 
 use app::App;
-use axum::Router;
+use axum::{Router, response::Response, routing::any};
+use fail::Fail;
 use jobs::{Kinds, Schedule};
 
 /// Every route of the cloud: one line per module.
@@ -25,8 +26,15 @@ pub fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(ops::routes())
         .nest("/api", attendance::routes())
-        .nest("/files", attendance::files::routes());
+        .nest("/files", attendance::files::routes())
+        // No route of a nest, and no address of another module either.
+        .route("/api/", any(nowhere))
+        .route("/files/", any(nowhere));
     http::outer(routes, &app).with_state(app)
+}
+
+async fn nowhere() -> Response {
+    attendance::dialect::failure(&Fail::NoRoute)
 }
 
 /// Which module does which kind of job.

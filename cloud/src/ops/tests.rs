@@ -29,3 +29,14 @@ async fn keys_are_published_for_a_while() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_bare_address_of_a_module_speaks_its_words() {
+    TestApp::both(async |t| {
+        let words = json!({"success": false, "message": "Alamat tidak ditemukan"});
+        for path in ["/api", "/api/", "/files", "/files/"] {
+            assert_eq!(t.get(path, None).await.parts(), (404, &words), "{} {path}", t.on);
+        }
+    })
+    .await;
+}
