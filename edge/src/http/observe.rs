@@ -94,6 +94,8 @@ fn decorate(headers: &mut HeaderMap, id: &str) {
 
 /// In seconds: a scan is milliseconds, a frame tens of them, a login a quarter of a second.
 const BUCKETS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+/// Records that share one commit: as many as a group of the writer holds.
+const RECORDS: [f64; 10] = [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -116,7 +118,9 @@ pub fn recorder() -> fn() -> String {
     }
     HANDLE.get_or_init(|| {
         let seconds = Matcher::Suffix("_seconds".into());
+        let records = Matcher::Suffix("_commit_records".into());
         let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &BUCKETS).ok()?;
+        let builder = builder.set_buckets_for_metric(records, &RECORDS).ok()?;
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).ok().map(|()| handle)

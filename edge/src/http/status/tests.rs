@@ -19,6 +19,9 @@ async fn programs_read_how_the_box_is() {
         "hadir_gate_outcomes_total{outcome=\"hadir\"}".into(),
         "http_requests_total{method=\"POST\",route=\"/api/scan\",status=\"200\"}".into(),
         "http_request_duration_seconds_bucket".into(),
+        "hadir_edge_commits_total".into(),
+        "hadir_edge_records_total".into(),
+        "hadir_edge_commit_records_bucket{le=\"1\"}".into(),
     ] {
         assert!(metrics.contains(&line), "{line} in {metrics}");
     }
