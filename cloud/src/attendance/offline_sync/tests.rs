@@ -315,7 +315,9 @@ async fn the_log_is_filtered_and_paged() {
             .map(|l| l["id"].as_i64().unwrap())
             .collect();
         assert!(ids.is_sorted_by(|a, b| a > b), "the newest first");
-        for wrong in ["status=lost", "user_id=me", "device=7", "day=monday", "day=-5000-01-01", "action_type=a%00b"] {
+        for wrong in
+            ["status=lost", "user_id=me", "device=7", "day=monday", "day=-5000-01-01", "action_type=a%00b"]
+        {
             assert_eq!(
                 t.get(&format!("/api/offline-sync?{wrong}"), Some(&school.admin)).await.status,
                 422,
