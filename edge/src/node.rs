@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use anyhow::Context as _;
 use hadir_shared::{
     ids::{ClassId, LogId, UserId},
-    qr::{Step, token},
+    qr::{Step, accept, is_code, token},
     time::{Clock, Millis, Reading, SchoolDay, Trusted},
     wire::record::Record,
 };
@@ -204,6 +204,14 @@ impl Node {
             shown_until: step.ends(interval),
             expires_at: step.expires(interval),
         })
+    }
+
+    /// Whether a token of the QR was good at a moment. The six digits are none here: whoever may ask this without being
+    /// counted must not learn of them.
+    pub fn is_token(&self, text: &str, at: Reading) -> bool {
+        let (view, now) = (self.roster(), self.trust(at).time);
+        let Some(key) = view.keys.qr.as_ref().filter(|_| !is_code(text)) else { return false };
+        accept(key, view.institution_id(), view.settings.qr_interval, now, text).is_ok()
     }
 
     /// A student at the gate.

@@ -46,3 +46,18 @@ async fn what_came_in_the_address_does_not_get_into_the_page() {
         school.get(&format!("/c/{token}")).await.refused(404, "Alamat tidak ditemukan");
     }
 }
+
+#[tokio::test]
+async fn only_who_comes_with_the_token_gets_a_ticket() {
+    let school = Served::at("06:41:00").await;
+    let digits = school.node().qr().unwrap().code;
+    for no_token in [digits.as_str(), "000000", "abc", &"0".repeat(32)] {
+        let page = school.get(&format!("/c/{no_token}")).await.text();
+        assert!(
+            page.contains("data-arrival=\"\""),
+            "{no_token}: nor does the page tell which digits are good"
+        );
+    }
+    let page = school.get(&format!("/c/{}", school.qr())).await.text();
+    assert!(!page.contains("data-arrival=\"\""));
+}

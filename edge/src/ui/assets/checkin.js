@@ -84,7 +84,7 @@ $("passage").addEventListener("submit", async (event) => {
 const clockTime = (instant) => new Date(instant).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
 
 function passed(row) {
-  const where = row.geofence ? WHERE[row.geofence]() : t("Tercatat tanpa lokasi.", "Recorded without location.");
+  const where = row.fence ? WHERE[row.fence]() : t("Tercatat tanpa lokasi.", "Recorded without location.");
   if (row.type === "checkout") return answer("good", t(`Pulang ${clockTime(row.timestamp)}`, `Out ${clockTime(row.timestamp)}`), signedIn(), where);
   const late = row.status === "terlambat";
   answer(late ? "warn" : "good", `${t("Masuk", "In")} ${clockTime(row.timestamp)}`, signedIn(),
