@@ -9,7 +9,7 @@
 //! - a role works only in a service that the user's institution has;
 //! - every change of state here leaves an audit row in its own transaction.
 //!
-//! Absent on purpose: anything that names a module. A module's login is its own handler over [`login`].
+//! Absent on purpose: anything that names a module. A module's login is its own handler over [`login()`].
 
 use std::sync::Arc;
 
