@@ -27,8 +27,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod writes;
-#[cfg(test)]
-mod writes_tests;
 
 pub fn routes() -> Router<App> {
     Router::new()

@@ -118,7 +118,7 @@ async fn a_class_with_a_past_stays() {
 async fn what_is_no_class_and_who_is_no_student() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
-        let other = super::super::tests::school(&t, "B", "5101").await;
+        let other = crate::attendance::tests::school(&t, "B", "5101").await;
         let foreign_teacher = t.user(other.id, "2101", seed::TEACHER).await;
         let foreign_pupil = t.user(other.id, "1301", seed::STUDENT).await;
         let pupil = t.user(school.id, "1001", seed::STUDENT).await;
@@ -186,7 +186,7 @@ async fn what_is_no_class_and_who_is_no_student() {
 async fn only_the_schools_administrators() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
-        let other = super::super::tests::school(&t, "B", "5101").await;
+        let other = crate::attendance::tests::school(&t, "B", "5101").await;
         let room = class(&t, &school, "X", None).await;
         let pupil = student(&t, &school, room, "1001").await;
         let group = json!({"student_ids": [pupil], "academic_year": 2025});

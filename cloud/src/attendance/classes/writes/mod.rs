@@ -33,6 +33,9 @@ use crate::{
     identity::{Entry, audit},
 };
 
+#[cfg(test)]
+mod tests;
+
 const NAME_MAX: usize = 50;
 /// Students in one request: more than any class has.
 const MOST_STUDENTS: usize = 500;
