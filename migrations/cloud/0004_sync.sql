@@ -55,7 +55,7 @@ CREATE TABLE sync_records (
                                                               -- text of PostgreSQL can: then body has U+FFFD in its place
     hash           TEXT NOT NULL,
     received_at    BIGINT NOT NULL,
-    verdict        TEXT NOT NULL CHECK (verdict IN ('stored', 'duplicate', 'conflict', 'refused', 'quarantined', 'discarded')),
+    verdict        TEXT NOT NULL CHECK (verdict IN ('stored', 'duplicate', 'conflict', 'refused', 'quarantined')),
     reason         TEXT,                                      -- a code of hadir-shared, for programs
     error_message  TEXT,                                      -- the same for people
     action_type    TEXT NOT NULL,                             -- 'attendance', 'boot', 'clock', …

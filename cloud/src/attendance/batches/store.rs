@@ -161,7 +161,7 @@ pub async fn verdicts(
     tx.query(
         "SELECT seq, verdict, reason FROM sync_records
          WHERE institution_id = $1 AND device_id = $2 AND log_id = $3 AND seq BETWEEN $4 AND $5
-            AND verdict NOT IN ('stored', 'discarded') ORDER BY seq",
+            AND verdict <> 'stored' ORDER BY seq",
     )
     .bind(whose.institution.0)
     .bind(whose.device.0)

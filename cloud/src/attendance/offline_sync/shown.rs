@@ -15,7 +15,7 @@ pub const UNREADABLE: &str = "unreadable";
 /// The log's status of a verdict. Nothing is ever pending here: what has arrived is decided with its arrival.
 pub fn status(verdict: &str) -> &'static str {
     match verdict {
-        "stored" | "duplicate" | "discarded" => "success",
+        "stored" | "duplicate" => "success",
         _ => "failed",
     }
 }

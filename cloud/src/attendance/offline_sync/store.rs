@@ -50,7 +50,7 @@ pub async fn count(tx: &mut Tx, institution: InstitutionId, filter: &Filter) -> 
             "SELECT COUNT(*) FROM sync_records WHERE institution_id = $1
              AND (CAST($2 AS BIGINT) IS NULL OR user_id = $2)
              AND (CAST($3 AS TEXT) IS NULL
-                OR CASE WHEN verdict IN ('stored', 'duplicate', 'discarded') THEN 'success' ELSE 'failed' END = $3)
+                OR CASE WHEN verdict IN ('stored', 'duplicate') THEN 'success' ELSE 'failed' END = $3)
              AND (CAST($4 AS TEXT) IS NULL OR action_type = $4)
              AND (CAST($5 AS UUID) IS NULL OR device_id = $5)
              AND (CAST($6 AS BIGINT) IS NULL OR COALESCE(trusted_at, received_at) >= $6)
@@ -78,7 +78,7 @@ pub async fn page(
         "SELECT * FROM sync_records WHERE institution_id = $1
          AND (CAST($2 AS BIGINT) IS NULL OR user_id = $2)
          AND (CAST($3 AS TEXT) IS NULL
-            OR CASE WHEN verdict IN ('stored', 'duplicate', 'discarded') THEN 'success' ELSE 'failed' END = $3)
+            OR CASE WHEN verdict IN ('stored', 'duplicate') THEN 'success' ELSE 'failed' END = $3)
          AND (CAST($4 AS TEXT) IS NULL OR action_type = $4)
          AND (CAST($5 AS UUID) IS NULL OR device_id = $5)
          AND (CAST($6 AS BIGINT) IS NULL OR COALESCE(trusted_at, received_at) >= $6)
