@@ -1,4 +1,4 @@
-//! Attendance (SiPresensi). Contract: `contracts/attendance-sipresensi.md`, mounted at `/api`.
+//! Attendance (SiPresensi). Contract: `contracts/attendance.md`, mounted at `/api`.
 
 use axum::Router;
 

@@ -38,7 +38,7 @@ pub const ROLES: &[(i64, &str, &str, &str)] = &[
 
 const EVERYBODY: &[i64] = &[STUDENT, TEACHER, STAFF, PRINCIPAL, ADMIN];
 
-/// Service, permission, roles that have it: the table of `contracts/README.md`.
+/// Service, permission, roles that have it: the table of `contracts/attendance.md`.
 pub const PERMISSIONS: &[(&str, &str, &[i64])] = &[
     ("ATTENDANCE", "attendance.use", EVERYBODY),
     ("ATTENDANCE", "attendance.own.check", &[TEACHER, STAFF, PRINCIPAL]),
@@ -50,7 +50,6 @@ pub const PERMISSIONS: &[(&str, &str, &[i64])] = &[
     ("ATTENDANCE", "attendance.classes.write", &[ADMIN]),
     ("ATTENDANCE", "attendance.cards.read", &[PRINCIPAL, ADMIN]),
     ("ATTENDANCE", "attendance.cards.write", &[ADMIN]),
-    ("ATTENDANCE", "attendance.recap.read", &[TEACHER, PRINCIPAL, ADMIN]),
     ("ATTENDANCE", "attendance.sync.read", &[PRINCIPAL, ADMIN]),
     ("ATTENDANCE", "attendance.sync.retry", &[ADMIN]),
     ("ATTENDANCE", "attendance.sync.process", &[TEACHER, STAFF, PRINCIPAL, ADMIN]),
@@ -60,7 +59,6 @@ pub const PERMISSIONS: &[(&str, &str, &[i64])] = &[
     ("ATTENDANCE", "attendance.settings.write", &[ADMIN]),
     ("ATTENDANCE", "attendance.users.write", &[ADMIN]),
     ("SSO", "sso.institutions.write", &[SUPER_ADMIN]),
-    ("SSO", "sso.jobs.read", &[SUPER_ADMIN]),
 ];
 
 /// Idempotent, and safe when several nodes do it at once.
