@@ -147,7 +147,7 @@ pub struct Attendance {
     late_minutes: i64,
     early_minutes: i64,
     gate: String,
-    geofence: Option<&'static str>,
+    fence: Option<&'static str>,
     time_grade: &'static str,
     event_id: String,
 }
@@ -172,7 +172,7 @@ impl Attendance {
             late_minutes: row.decision.late_minutes,
             early_minutes: row.decision.early_minutes,
             gate: row.gate.clone(),
-            geofence: row.fence.map(Verdict::as_str),
+            fence: row.fence.map(Verdict::as_str),
             time_grade: row.grade.as_str(),
             event_id: row.event.to_string(),
         }
@@ -319,7 +319,7 @@ pub fn reason(refused: &Refused) -> &'static str {
         Refused::OtherSchool => "Kartu sekolah lain",
         Refused::UnknownNumber => "Siswa dengan NISN/NIP/NIK tersebut tidak ditemukan.",
         Refused::NotInClass { .. } => "Siswa tidak terdaftar di kelas ini",
-        Refused::NoStudents => "Tidak ada siswa di kelas ini",
+        Refused::NoStudents => "Tidak ada siswa terdaftar di kelas ini",
         Refused::NotAStudent => "Hanya siswa yang dapat diabsen dengan kartu",
         Refused::StaleToken => "QR token tidak valid atau sudah kadaluarsa",
         Refused::OutsideArea => "Anda berada di luar area sekolah",

@@ -47,7 +47,7 @@ pub fn routes() -> Router<Web> {
 struct CheckIn;
 
 impl Permission for CheckIn {
-    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk melakukan absensi";
+    const REFUSAL: &'static str = ALONE;
 
     fn allows(role: Role) -> bool {
         role.checks_in_alone()
@@ -126,6 +126,8 @@ impl Passage {
     }
 }
 
+/// What somebody reads who may not record the own arrival.
+pub const ALONE: &str = "Anda tidak memiliki izin untuk melakukan absensi mandiri";
 /// What somebody reads who records another person and may not.
 pub const OTHERS: &str = "Anda tidak memiliki izin untuk mencatat absensi pengguna lain";
 

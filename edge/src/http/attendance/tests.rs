@@ -38,7 +38,7 @@ async fn in_and_out_with_every_field_of_the_contract() {
             "photo_path": null, "qr_token_used": qr, "status": "hadir",
             "timestamp": "2026-11-19T23:41:00.000000Z", "date_only": DAY, "synced": false,
             "created_at": "2026-11-19T23:41:00.000000Z", "late_minutes": 0, "early_minutes": 0,
-            "gate": "Gerbang 1", "geofence": "inside", "time_grade": "estimated", "event_id": null,
+            "gate": "Gerbang 1", "fence": "inside", "time_grade": "estimated", "event_id": null,
         })
     );
 
@@ -237,7 +237,7 @@ async fn bodies_are_read_strictly_and_the_place_may_be_left_out() {
     ask().body("application/json", vec![b' '; 9 << 20]).await.refused(413, "Isi permintaan terlalu besar");
     assert_eq!(school.recorded(), recorded);
     let data = school.post("/api/attendance/checkin", json!({"qr_token": qr})).bearer(&token).await.data();
-    assert_eq!((&data["latitude"], &data["geofence"]), (&Value::Null, &Value::Null));
+    assert_eq!((&data["latitude"], &data["fence"]), (&Value::Null, &Value::Null));
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ impl Permission for ScanStudents {
 pub struct ShowQr;
 
 impl Permission for ShowQr {
-    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk menampilkan QR";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk menampilkan QR code";
 
     fn allows(role: Role) -> bool {
         role.shows_qr()

@@ -2,7 +2,7 @@
 //!
 //! What always holds: a token is read with Ed25519 and a key of the roster, whatever its header says; `typ`, `exp`, `iss`,
 //! `aud` and `sub` are required; the time is the box's trusted time. A logout in the cloud is not known here: the token
-//! ends with its own `exp`, 15 minutes later at most.
+//! ends with its own `exp`, or when the roster has its person inactive.
 
 use hadir_shared::time::Millis;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};

@@ -21,7 +21,7 @@ use serde::Serialize;
 pub use self::{address::CheckInBase, image::svg};
 use super::{
     Web,
-    attendance::{OTHERS, Passage, pass},
+    attendance::{ALONE, OTHERS, Passage, pass},
     auth::{Allowed, AtScreen, Caller, ShowQr},
     dialect::{Attendance, Data, Said, instant},
     extract::{Arrival, Body},
@@ -43,13 +43,16 @@ pub fn routes() -> Router<Web> {
 #[derive(Serialize)]
 struct Dynamic {
     token: String,
+    /// The six digits for those without a camera.
+    code: String,
+    /// When the next token is shown.
     #[serde(serialize_with = "instant")]
     expires_at: Millis,
 }
 
 async fn dynamic(State(web): State<Web>, _: Allowed<ShowQr>) -> Result<Said<Dynamic>, Fail> {
-    let ShownToken { token, expires_at, .. } = shown(&web)?;
-    Ok(Said("Token QR dinamis berhasil diambil", Dynamic { token, expires_at }))
+    let ShownToken { token, code, shown_until, .. } = shown(&web)?;
+    Ok(Said("Token QR dinamis berhasil diambil", Dynamic { token, code, expires_at: shown_until }))
 }
 
 /// Passing for somebody else is the admin's.
@@ -65,10 +68,10 @@ async fn verify(
         return Err(Fail::Denied(OTHERS));
     }
     if user == own.id && !own.role.checks_in_alone() {
-        return Err(Fail::Denied("Anda tidak memiliki izin untuk melakukan absensi"));
+        return Err(Fail::Denied(ALONE));
     }
     if web.node.roster().person(user).is_none() {
-        return Err(Fail::NotFound("Pengguna tidak ditemukan"));
+        return Err(Fail::NotFound("User tidak ditemukan"));
     }
     let direction = direction(passage.direction.as_deref())?;
     pass(&web, at, own, user, direction, passage).await

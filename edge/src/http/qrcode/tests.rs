@@ -12,7 +12,10 @@ async fn the_token_is_told_with_the_end_of_its_window() {
     let token = school.token("2001").await;
     let answer = school.get("/api/qrcode/dynamic").bearer(&token).await;
     assert_eq!(answer.json()["message"], "Token QR dinamis berhasil diambil");
-    assert_eq!(answer.data(), json!({"token": school.qr(), "expires_at": "2026-11-19T23:41:20.000000Z"}));
+    let mut data = answer.data();
+    assert_eq!(data["code"].take().as_str().map(str::len), Some(6));
+    let ends = "2026-11-19T23:41:10.000000Z";
+    assert_eq!(data, json!({"token": school.qr(), "code": null, "expires_at": ends}));
 }
 
 #[tokio::test]
@@ -62,8 +65,8 @@ async fn verify_passes_for_oneself_and_for_others_only_by_an_admin() {
     let untyped = json!({"qr_token": school.qr()});
     school.post("/api/qrcode/verify", untyped).bearer(&teacher).await.invalid(&["type"]);
     let nobody = json!({"user_id": 999_999, "type": "checkin", "qr_token": school.qr()});
-    school.post("/api/qrcode/verify", nobody).bearer(&admin).await.refused(404, "Pengguna tidak ditemukan");
+    school.post("/api/qrcode/verify", nobody).bearer(&admin).await.refused(404, "User tidak ditemukan");
     let admin_itself = body("5001", "checkin");
     let refused = school.post("/api/qrcode/verify", admin_itself).bearer(&admin).await;
-    refused.refused(403, "Anda tidak memiliki izin untuk melakukan absensi");
+    refused.refused(403, "Anda tidak memiliki izin untuk melakukan absensi mandiri");
 }
