@@ -1,7 +1,7 @@
 //! Edge and cloud as real processes, on SQLite and on PostgreSQL, with faults between and under them.
 //!
-//! What every test checks at the end, by its own reading of both databases, is in [`ledger`]. How each was seen to fail on a
-//! sabotaged build stands at the test.
+//! What every test checks at the end, by its own reading of both databases, is in [`ledger`]. How a fault test was seen to fail
+//! on a sabotaged build stands at the test.
 
 #![expect(
     clippy::unwrap_used,
