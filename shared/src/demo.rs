@@ -21,6 +21,7 @@ pub struct School {
     pub people: Vec<Person>,
 }
 
+/// A class of the demo school.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class {
     pub name: &'static str,
@@ -28,6 +29,7 @@ pub struct Class {
     pub homeroom: String,
 }
 
+/// Somebody of the demo school.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// NISN, NIP or NIK.

@@ -76,6 +76,7 @@ impl Interval {
 pub struct Step(i64);
 
 impl Step {
+    /// The step an instant lies in.
     pub fn at(time: Millis, interval: Interval) -> Self {
         Self(time.0.div_euclid(interval.0))
     }

@@ -54,10 +54,12 @@ impl SecretKey {
         self.0.to_bytes()
     }
 
+    /// Its public half.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
     }
 
+    /// Over the purpose, and every part with its length.
     pub fn sign(&self, purpose: Purpose, parts: &[&[u8]]) -> Signature {
         Signature(self.0.sign(&message(purpose, parts)).to_bytes())
     }

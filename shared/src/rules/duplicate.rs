@@ -28,6 +28,7 @@ pub struct Content {
 }
 
 impl Content {
+    /// What a decision means for the day.
     pub fn new(event: EventId, decision: &Decision) -> Self {
         Self { event, status: decision.status, left_early: decision.early_minutes > 0 }
     }

@@ -96,6 +96,7 @@ pub enum Policy {
 }
 
 impl Policy {
+    /// Whether somebody with this verdict is turned away.
     pub const fn refuses(self, verdict: Verdict) -> bool {
         matches!((self, verdict), (Self::Block, Verdict::Outside))
     }
@@ -122,6 +123,7 @@ pub fn judge(fence: &Fence, position: Position) -> Verdict {
 }
 
 impl Outline {
+    /// Three corners at least.
     pub fn new(corners: Vec<Point>) -> Result<Self, NotAnOutline> {
         if corners.len() < 3 { Err(NotAnOutline) } else { Ok(Self(corners)) }
     }

@@ -148,6 +148,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The word on the wire and in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stored => "stored",
@@ -208,6 +209,7 @@ impl Reason {
         }
     }
 
+    /// The word on the wire and in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AlreadyRecorded => "already_recorded",
@@ -274,6 +276,7 @@ impl Receipt {
         self.receipt_sig = self.with_parts(device, log, |parts| key.sign(Purpose::Receipt, parts));
     }
 
+    /// Whether the cloud of `key` wrote this for this log of this box.
     pub fn verify(&self, key: &PublicKey, device: DeviceId, log: LogId) -> Result<(), BadSignature> {
         self.with_parts(device, log, |parts| key.verify(Purpose::Receipt, parts, &self.receipt_sig))
     }

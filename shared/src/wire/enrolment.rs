@@ -10,6 +10,7 @@ use crate::{
     time::Millis,
 };
 
+/// What a box asks to be let in with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Enrol {
     pub proto: u16,

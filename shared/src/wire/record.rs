@@ -82,8 +82,10 @@ impl What {
     }
 }
 
+/// The process started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Boot {
+    /// Of the program.
     pub version: String,
     /// Whether the process before this one ended in order.
     pub previous_clean: bool,
@@ -133,6 +135,7 @@ pub struct Scan {
     pub schedule: Schedule,
 }
 
+/// A code that the roster could not explain when it was scanned; with everything needed to decide it later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnknownCard {
     /// What was scanned, cut to 128 characters.
@@ -145,21 +148,26 @@ pub struct UnknownCard {
     pub schedule: Schedule,
 }
 
+/// How far the box's wall clock was from the cloud's at one contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockSample {
     /// The cloud's time minus the box's wall clock, in milliseconds.
     pub offset_ms: i64,
+    /// The error of the offset is half of this at most.
     pub round_trip_ms: i64,
 }
 
+/// The wall clock was set while the process ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockStep {
     /// Milliseconds the wall clock was moved; negative is back.
     pub by_ms: i64,
 }
 
+/// The box announces its next key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRotation {
+    /// The key that signs from now on.
     pub new: PublicKey,
     /// By the new key, over the device's id: whoever announces a key has it.
     pub proof: Signature,

@@ -32,10 +32,12 @@ pub struct SignedRequest<'a> {
 }
 
 impl SignedRequest<'_> {
+    /// The value of [`SIGNATURE_HEADER`].
     pub fn sign(&self, key: &SecretKey) -> Signature {
         self.with_parts(|parts| key.sign(Purpose::Request, parts))
     }
 
+    /// Whether the box of `key` signed exactly this request.
     pub fn verify(&self, key: &PublicKey, signature: &Signature) -> Result<(), BadSignature> {
         self.with_parts(|parts| key.verify(Purpose::Request, parts, signature))
     }

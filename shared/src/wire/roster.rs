@@ -20,13 +20,21 @@ pub const PAGE_ENTRIES: usize = 1_000;
 
 /// The kinds of entries. One this build does not know is kept and ignored.
 pub mod entity {
+    /// The school itself: an [`Institution`](super::Institution). A singleton.
     pub const INSTITUTION: &str = "institution";
+    /// A [`SettingsBody`](super::SettingsBody). A singleton.
     pub const SETTINGS: &str = "settings";
+    /// [`Keys`](super::Keys). A singleton.
     pub const KEYS: &str = "keys";
+    /// A [`Person`](super::Person), by id.
     pub const PERSON: &str = "person";
+    /// A [`Class`](super::Class), by id.
     pub const CLASS: &str = "class";
+    /// A [`CardEntry`](super::CardEntry), by id.
     pub const CARD: &str = "card";
+    /// A [`Holiday`](super::Holiday), by day.
     pub const HOLIDAY: &str = "holiday";
+    /// A [`Leave`](super::Leave), by id.
     pub const LEAVE: &str = "leave";
 }
 
@@ -80,10 +88,12 @@ pub struct Page {
 }
 
 impl Page {
+    /// Signs in place, with the cloud's key.
     pub fn sign(&mut self, key: &SecretKey) {
         self.sig = self.with_parts(|parts| key.sign(Purpose::Roster, parts));
     }
 
+    /// Whether the cloud of `key` wrote this.
     pub fn verify(&self, key: &PublicKey) -> Result<(), BadSignature> {
         self.with_parts(|parts| key.verify(Purpose::Roster, parts, &self.sig))
     }
@@ -117,10 +127,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Signs in place, with the cloud's key.
     pub fn sign(&mut self, key: &SecretKey) {
         self.sig = self.with_parts(|parts| key.sign(Purpose::Roster, parts));
     }
 
+    /// Whether the cloud of `key` wrote this.
     pub fn verify(&self, key: &PublicKey) -> Result<(), BadSignature> {
         self.with_parts(|parts| key.verify(Purpose::Roster, parts, &self.sig))
     }
@@ -166,6 +178,7 @@ pub enum Role {
 pub struct UnknownRole(pub i64);
 
 impl Role {
+    /// The contract's `role_id`.
     pub const fn id(self) -> i64 {
         match self {
             Self::Siswa => 1,
