@@ -262,12 +262,12 @@ impl Node {
         self.inner.store.position().pending()
     }
 
-    /// How the box is. Reads the disk on the calling thread: for whoever looks, not for the scan path.
-    pub fn sync_status(&self) -> SyncStatus {
+    /// How the box is. Reads the disk: for whoever looks, not for the scan path.
+    pub async fn sync_status(&self) -> SyncStatus {
         let (inner, view) = (&self.inner, self.roster());
         let told = self.shared().told();
         let member = self.membership();
-        let disk = inner.store.read_here(OnDisk::read).unwrap_or_default();
+        let disk = inner.store.read(OnDisk::read).await.unwrap_or_default();
         let position = inner.store.position();
         let now = inner.time.now();
         SyncStatus {

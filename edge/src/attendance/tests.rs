@@ -299,5 +299,5 @@ async fn a_full_disk_refuses_visibly() {
     }
     assert!((1..180).contains(&recorded), "{recorded}");
     assert_eq!(node.latest(999).await.unwrap().len(), recorded);
-    assert_eq!(node.sync_status().store, crate::outbox::StoreState::ReadOnlyFull);
+    assert_eq!(node.sync_status().await.store, crate::outbox::StoreState::ReadOnlyFull);
 }

@@ -47,7 +47,7 @@ async fn read(config: Config) -> Result<SyncStatus, Failed> {
         return Err(Failed::new(Exit::Unavailable, error));
     }
     let node = super::open(config).await?;
-    let status = node.sync_status();
+    let status = node.sync_status().await;
     node.store().close().await;
     Ok(status)
 }

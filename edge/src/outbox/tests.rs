@@ -276,7 +276,7 @@ impl Pair {
     /// make the box record a clock sample, so the heads can part once more in between.)
     async fn meets(&self) {
         for _ in 0..1_000 {
-            let status = self.node().sync_status();
+            let status = self.node().sync_status().await;
             let kept = self.log().await;
             let held = self.cloud.books(|b| b.logs.get(&status.log).cloned().unwrap_or_default());
             if status.heads_equal && status.pending == 0 && held == kept {
@@ -284,7 +284,7 @@ impl Pair {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("the two never meet; {:?}", self.node().sync_status());
+        panic!("the two never meet; {:?}", self.node().sync_status().await);
     }
 
     async fn log(&self) -> Vec<String> {
@@ -296,13 +296,13 @@ impl Pair {
 
     async fn until(&self, what: &str, holds: impl Fn(&SyncStatus) -> bool) -> SyncStatus {
         for _ in 0..1_000 {
-            let status = self.node().sync_status();
+            let status = self.node().sync_status().await;
             if holds(&status) {
                 return status;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("never: {what}; {:?}", self.node().sync_status());
+        panic!("never: {what}; {:?}", self.node().sync_status().await);
     }
 
     async fn until_asked(&self, times: usize) {
@@ -330,7 +330,7 @@ async fn everything_reaches_the_cloud_once_and_a_heartbeat_says_so() {
     pair.node().shared().heartbeat.notify_one();
     pair.until_asked(before + 1).await;
     assert_eq!(pair.cloud.books(|b| b.requests.last().unwrap().2), 0, "nothing in it but the head");
-    let status = pair.node().sync_status();
+    let status = pair.node().sync_status().await;
     assert_eq!((status.line, status.clock_grade), (Line::Online, Grade::Anchored));
     pair.node().stop().await;
 }
@@ -433,7 +433,7 @@ async fn another_history_at_the_cloud_opens_a_new_log_and_loses_nothing() {
             .filter_map(|r| r.origin)
             .all(|origin| origin.log == left.log && origin.seq > left.acked.seq)
     );
-    let status = pair.node().sync_status();
+    let status = pair.node().sync_status().await;
     assert!(status.alarm.unwrap().contains("another history"));
     let old = pair.node().store().read(move |conn| log::records(conn, left.number, 1, 999)).await.unwrap();
     assert!(old.len() >= 8, "the log that was left is still on the disk");
@@ -497,7 +497,7 @@ async fn verdicts_stay_visible_and_stop_nothing() {
     pair.scan(0..3).await;
     pair.start().await;
     pair.meets().await;
-    let status = pair.node().sync_status();
+    let status = pair.node().sync_status().await;
     assert!(status.verdicts["refused"] >= 3);
     assert_eq!(
         status.failed.last().map(|f| (f.verdict.as_str(), f.reason.as_str())),
@@ -512,7 +512,7 @@ async fn contact_tells_the_time_and_it_is_recorded_once() {
     pair.cloud.books(|b| b.ahead_ms = 3_600_000);
     pair.start().await;
     pair.meets().await;
-    let status = pair.node().sync_status();
+    let status = pair.node().sync_status().await;
     assert_eq!((status.clock_grade, status.clock_offset_ms), (Grade::Anchored, Some(3_600_000)));
     for code in 0..3 {
         pair.scan([code]).await;

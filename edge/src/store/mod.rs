@@ -196,8 +196,8 @@ impl Store {
         tokio::task::spawn_blocking(move || store.read_here(work)).await.map_err(|_| NotSaved::Rejected)?
     }
 
-    /// [`Self::read`] on the calling thread: only for look-ups by key, some microseconds long.
-    pub fn read_here<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, NotSaved> {
+    /// [`Self::read`] on the calling thread.
+    fn read_here<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, NotSaved> {
         let pooled = self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let conn = pooled.map_or_else(|| open::reader(&self.inner.data_dir), Ok)?;
         let value = work(&conn)?;

@@ -43,7 +43,7 @@ struct Home {
 }
 
 pub async fn home(State(web): State<Web>) -> Result<Response, Fail> {
-    let status = web.node.sync_status();
+    let status = web.node.sync_status().await;
     page(&Home {
         school: school(&web),
         version: status.version,
@@ -115,7 +115,7 @@ struct Status {
 }
 
 pub async fn status(State(web): State<Web>) -> Result<Response, Fail> {
-    let s = web.node.sync_status();
+    let s = web.node.sync_status().await;
     let of = |words: &[&str]| words.iter().filter_map(|w| s.verdicts.get(*w)).sum();
     let (refused, conflicts) = (of(&["refused", "quarantined"]), of(&["conflict"]));
     page(&Status {

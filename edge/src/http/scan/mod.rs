@@ -183,7 +183,7 @@ async fn state(State(web): State<Web>, _: AtGate) -> Result<Data<GateState>, Fai
     let roster = web.node.roster();
     let now = web.node.trusted_now();
     let zone = roster.schedule().zone;
-    let status = web.node.sync_status();
+    let status = web.node.sync_status().await;
     Ok(Data(GateState {
         school: roster.institution.name.clone(),
         gate: web.node.config().gate_name.clone(),

@@ -29,7 +29,7 @@ pub fn probes() -> Router<Web> {
 }
 
 async fn status(State(web): State<Web>) -> Data<SyncStatus> {
-    Data(web.node.sync_status())
+    Data(web.node.sync_status().await)
 }
 
 /// Only asks: the answer does not wait for the cloud.
@@ -49,7 +49,7 @@ async fn health(State(web): State<Web>) -> (StatusCode, &'static str) {
 }
 
 async fn metrics(State(web): State<Web>) -> Response {
-    let status = web.node.sync_status();
+    let status = web.node.sync_status().await;
     gauge("hadir_records", status.recorded);
     gauge("hadir_records_acknowledged", status.acked_through);
     gauge("hadir_records_pending", status.pending);
