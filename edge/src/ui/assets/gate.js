@@ -100,9 +100,12 @@ async function frame(body) {
   const query = new URLSearchParams({ gate: about().gate, ...(mode() && { direction: mode() }) });
   try {
     const answer = await call(`/api/scan/frame?${query}`, { method: "POST", body, type: "image/jpeg" });
-    gone = 0;
+    const results = answer.body.data?.results;
+    if (results || answer.status === 401) gone = 0;
     if (answer.status === 401) await signIn();
-    else answer.body.data?.results.forEach(show);
+    else if (results) results.forEach(show);
+    // One frame is soon followed by the next; a box that reads none of them must not look as if it did.
+    else if (++gone === 3) alarm(answer.body.message);
   } catch (e) {
     if (!(e instanceof Unreachable)) throw e;
     // A frame may have held a card or not; the teacher must know either way.
