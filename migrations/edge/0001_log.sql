@@ -73,13 +73,12 @@ CREATE TABLE sync_state (
     server_store    BLOB,                         -- names the cloud's store; another one is a restored cloud
     generation      BLOB,                         -- of the roster feed
     cursor          INTEGER NOT NULL,
-    revocations     INTEGER NOT NULL,             -- the newest revocation that is applied
     pulled_at       INTEGER,
     last_contact_at INTEGER,
     receipt         TEXT,                         -- the newest receipt, signed by the cloud
     anchor          TEXT                          -- the newest contact with the cloud's clock
 ) STRICT;
-INSERT INTO sync_state (one, cursor, revocations) VALUES (1, 0, 0);
+INSERT INTO sync_state (one, cursor) VALUES (1, 0);
 
 -- Single values; secrets among them are sealed.
 CREATE TABLE meta (

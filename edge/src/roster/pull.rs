@@ -79,7 +79,7 @@ impl Puller<'_> {
                 continue;
             };
             let (done, told, is_news) = (page.to == page.latest, page.digest, !page.entries.is_empty());
-            cursor = self.apply(cursor, page).await?;
+            cursor = self.apply(page).await?;
             *changed |= is_news;
             if !done {
                 continue;
@@ -119,13 +119,9 @@ impl Puller<'_> {
         Ok(Some(page))
     }
 
-    async fn apply(&self, cursor: Cursor, page: Page) -> Result<Cursor, PullFailed> {
-        let next = Cursor {
-            generation: Some(page.generation),
-            at: page.to,
-            revocations: cursor.revocations.max(page.revocations.min(page.to)),
-            pulled_at: Some(self.time.now().time),
-        };
+    async fn apply(&self, page: Page) -> Result<Cursor, PullFailed> {
+        let next =
+            Cursor { generation: Some(page.generation), at: page.to, pulled_at: Some(self.time.now().time) };
         let sealed: Vec<_> = page.entries.iter().map(|e| store::seal_entry(self.seal, self.ids, e)).collect();
         let work = move |tx: &mut Tx<'_>| {
             for entry in &sealed {
@@ -153,7 +149,6 @@ impl Puller<'_> {
         let cursor = Cursor {
             generation: Some(manifest.generation),
             at: manifest.cursor,
-            revocations: manifest.cursor,
             pulled_at: Some(self.time.now().time),
         };
         let sealed: Vec<_> = living.into_iter().map(|e| store::seal_entry(self.seal, self.ids, e)).collect();

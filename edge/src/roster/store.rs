@@ -19,26 +19,23 @@ pub struct Cursor {
     /// `None` before the first snapshot.
     pub generation: Option<Uuid>,
     pub at: u64,
-    /// The newest revocation that is applied.
-    pub revocations: u64,
     pub pulled_at: Option<Millis>,
 }
 
 pub fn cursor(conn: &Connection) -> rusqlite::Result<Cursor> {
-    conn.query_row("SELECT generation, cursor, revocations, pulled_at FROM sync_state", [], |row| {
+    conn.query_row("SELECT generation, cursor, pulled_at FROM sync_state", [], |row| {
         Ok(Cursor {
             generation: row.get(0)?,
             at: row.get(1)?,
-            revocations: row.get(2)?,
-            pulled_at: row.get::<_, Option<i64>>(3)?.map(Millis),
+            pulled_at: row.get::<_, Option<i64>>(2)?.map(Millis),
         })
     })
 }
 
 pub fn set_cursor(tx: &Tx<'_>, cursor: &Cursor) -> Result<(), NotSaved> {
     tx.execute(
-        "UPDATE sync_state SET generation = ?1, cursor = ?2, revocations = ?3, pulled_at = ?4",
-        params![cursor.generation, cursor.at, cursor.revocations, cursor.pulled_at.map(|at| at.0)],
+        "UPDATE sync_state SET generation = ?1, cursor = ?2, pulled_at = ?3",
+        params![cursor.generation, cursor.at, cursor.pulled_at.map(|at| at.0)],
     )?;
     Ok(())
 }
@@ -88,8 +85,8 @@ pub fn clear(tx: &Tx<'_>) -> Result<(), NotSaved> {
 pub fn forget(tx: &Tx<'_>) -> Result<(), NotSaved> {
     clear(tx)?;
     tx.execute(
-        "UPDATE sync_state SET server_store = NULL, generation = NULL, cursor = 0, revocations = 0,
-            pulled_at = NULL, last_contact_at = NULL, receipt = NULL",
+        "UPDATE sync_state SET server_store = NULL, generation = NULL, cursor = 0, pulled_at = NULL,
+            last_contact_at = NULL, receipt = NULL",
         [],
     )?;
     Ok(())

@@ -242,7 +242,7 @@ pub struct RecordVerdict {
 pub struct Down {
     pub generation: Uuid,
     pub latest: u64,
-    /// The feed's position of the newest revocation: these are fetched first.
+    /// The feed's position of the newest revocation.
     pub revocations: u64,
 }
 

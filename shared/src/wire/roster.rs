@@ -78,8 +78,9 @@ pub struct Page {
     /// The cursor after it. Equal to `latest` when there is no more.
     pub to: u64,
     pub latest: u64,
+    /// The position of the newest revocation.
     pub revocations: u64,
-    /// In the order of `cseq`; revocations first where the box asked for them.
+    /// In the order of `cseq`.
     pub entries: Vec<Entry>,
     /// [`digest`] of the whole roster at `to`, on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
