@@ -99,6 +99,7 @@ async fn a_token_of_the_cloud_opens_the_box_until_it_ends_or_is_signed_out_here(
     let now = school.node().trusted_now().time;
     let token = |lives: i64, jti: i64| {
         let mut claims = claims();
+        claims["iat"] = ((now.0 / 1000) - 60).into();
         claims["exp"] = ((now.0 / 1000) + lives).into();
         claims["jti"] = jti.into();
         signed(&header(), &claims)

@@ -1,8 +1,9 @@
 //! Access tokens of the cloud, accepted without it.
 //!
-//! What always holds: a token is read with Ed25519 and a key of the roster, whatever its header says; `typ`, `exp`, `iss`,
-//! `aud` and `sub` are required; the time is the box's trusted time. A logout in the cloud is not known here: the token
-//! ends with its own `exp`, or when the roster has its person inactive.
+//! What always holds: a token is read with Ed25519 and a key of the roster, whatever its header says; `typ`, `exp`, `iat`,
+//! `iss`, `aud` and `sub` are required; the time is the box's trusted time. A logout or a new password in the cloud is not
+//! known here, so a token is good for a day after it was issued, however long the cloud would take it; then its person
+//! signs in at the box, which needs no internet either. It ends at once when the roster has its person inactive.
 
 use hadir_shared::time::Millis;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
@@ -16,11 +17,14 @@ const TYPE: &str = "at+jwt";
 const LONGEST: usize = 4096;
 /// How far the clocks of box and cloud may differ.
 const LEEWAY_S: i64 = 60;
+/// How old a token may be, in seconds: whoever stole one that was revoked since has it for a day.
+const GOOD_FOR_S: i64 = 24 * 3600;
 
 #[derive(Deserialize)]
 struct Claims {
     sub: Uuid,
     exp: i64,
+    iat: i64,
     #[serde(default)]
     nbf: Option<i64>,
 }
@@ -49,10 +53,12 @@ pub fn verify(token: &str, keys: &Keys, now: Millis) -> Result<Uuid, NoSession> 
     rules.validate_exp = false; // compared below, with the box's trusted time
     let claims = decode::<Claims>(token, &key, &rules).map_err(|_| NoSession::Invalid)?.claims;
     let seconds = now.0.div_euclid(1000);
-    if claims.nbf.is_some_and(|nbf| nbf > seconds + LEEWAY_S) {
+    let begins = claims.nbf.unwrap_or(claims.iat).max(claims.iat);
+    if begins > seconds.saturating_add(LEEWAY_S) {
         return Err(NoSession::Invalid);
     }
-    if claims.exp <= seconds { Err(NoSession::Expired) } else { Ok(claims.sub) }
+    let ends = claims.exp.min(claims.iat.saturating_add(GOOD_FOR_S));
+    if ends <= seconds { Err(NoSession::Expired) } else { Ok(claims.sub) }
 }
 
 #[cfg(test)]
@@ -94,12 +100,26 @@ MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
     }
 
     #[test]
+    fn a_token_that_lives_long_in_the_cloud_is_good_here_for_a_day() {
+        let mut month = claims();
+        month["exp"] = json!(NOW.0 / 1000 + 30 * GOOD_FOR_S);
+        let token = signed(&header(), &month);
+        assert_eq!(verify(&token, &keys(), NOW.plus_seconds(GOOD_FOR_S - 1)), Ok(Uuid::from_u128(7)));
+        assert_eq!(verify(&token, &keys(), NOW.plus_seconds(GOOD_FOR_S)), Err(NoSession::Expired));
+        assert_eq!(
+            verify(&token, &keys(), NOW.plus_seconds(-61)),
+            Err(NoSession::Invalid),
+            "from the future"
+        );
+    }
+
+    #[test]
     fn a_token_of_the_cloud_is_accepted_and_nothing_like_it() {
         let good = signed(&header(), &claims());
         assert_eq!(verify(&good, &keys(), NOW), Ok(Uuid::from_u128(7)));
         assert_eq!(verify(&good, &keys(), NOW.plus_seconds(901)), Err(NoSession::Expired));
 
-        for claim in ["iss", "aud", "sub", "exp"] {
+        for claim in ["iss", "aud", "sub", "exp", "iat"] {
             let mut without = claims();
             without.as_object_mut().unwrap().remove(claim);
             assert_eq!(
