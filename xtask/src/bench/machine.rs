@@ -17,12 +17,17 @@ pub fn describe(folder: &Path) -> anyhow::Result<String> {
         .find_map(|line| kilobytes(line, "MemTotal"))
         .context("no MemTotal in /proc/meminfo")?;
     Ok(format!(
-        "- cores: {cores}{}\n- memory: {:.0} GiB\n- disk: {}\n- system: {}",
+        "- cores: {cores}{}\n- memory: {:.0} GiB\n- disk: {}\n- Linux {}",
         if model.is_empty() { String::new() } else { format!(" ({model})") },
         gibibytes(memory),
         disk(folder)?,
-        fs::read_to_string("/proc/sys/kernel/osrelease")?.trim(),
+        kernel(&fs::read_to_string("/proc/sys/kernel/osrelease")?),
     ))
+}
+
+/// The version without what a distribution or a host adds to it.
+fn kernel(release: &str) -> &str {
+    release.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default()
 }
 
 /// The file system and the kind of device under a folder.
