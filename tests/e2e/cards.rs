@@ -9,11 +9,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::school::{Card, Cloud, Edge, Engine};
+use crate::school::{Card, Cloud, Edge, Engine, on_both};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_printed_card_is_read_by_the_box_and_by_zbar() {
-    let cloud = Cloud::start(Engine::Sqlite, 30).await.unwrap();
+    on_both(two_readers).await;
+}
+
+async fn two_readers(engine: Engine) {
+    let cloud = Cloud::start(engine, 30).await.unwrap();
     let edge = Edge::enrol(&cloud, &cloud.url()).await.unwrap();
     let folder = TempDir::new().unwrap();
     let mut rng = StdRng::seed_from_u64(7);

@@ -14,8 +14,11 @@ const PASSAGES: usize = 1_000;
 /// Seen to fail with the record's number taken into the unique key of the box's projection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_card_at_two_gates_a_thousand_times_is_one_record_each() {
-    // The database of the cloud plays no part in the decision at the box.
-    let cloud = Cloud::start(Engine::Sqlite, CLASS_SIZE).await.unwrap();
+    on_both(two_gates).await;
+}
+
+async fn two_gates(engine: Engine) {
+    let cloud = Cloud::start(engine, CLASS_SIZE).await.unwrap();
     let edge = Edge::enrol(&cloud, &cloud.url()).await.unwrap();
     let cards = cloud.cards("5001").await.unwrap();
     let passages =
@@ -70,7 +73,11 @@ async fn two_boxes(engine: Engine) {
 
 #[tokio::test]
 async fn a_card_of_another_school_is_named_as_such() {
-    let cloud = Cloud::start(Engine::Sqlite, 30).await.unwrap();
+    on_both(other_school).await;
+}
+
+async fn other_school(engine: Engine) {
+    let cloud = Cloud::start(engine, 30).await.unwrap();
     let edge = Edge::enrol(&cloud, &cloud.url()).await.unwrap();
     let foreign = cloud.cards("5101").await.unwrap().remove(0);
     let answer = edge.scan(&foreign.code, "checkin", "Gerbang 1").await.unwrap();

@@ -4,13 +4,17 @@ use hadir_tests::proxy::{Mode, Proxy};
 
 use crate::{
     ledger::assert_chained,
-    school::{Cloud, Edge, Engine, eventually, identity},
+    school::{Cloud, Edge, Engine, eventually, identity, on_both},
 };
 
 /// Seen to fail with an uploader that takes any 200 for a receipt of what it sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_captive_portal_acknowledges_nothing_and_nothing_is_lost() {
-    let cloud = Cloud::start(Engine::Sqlite, 30).await.unwrap();
+    on_both(portal).await;
+}
+
+async fn portal(engine: Engine) {
+    let cloud = Cloud::start(engine, 30).await.unwrap();
     let proxy = Proxy::start(cloud.address().parse().unwrap()).await.unwrap();
     let edge = Edge::enrol(&cloud, &proxy.url()).await.unwrap();
     let cards = cloud.cards("5001").await.unwrap();
