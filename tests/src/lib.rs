@@ -38,10 +38,15 @@ pub fn random_id() -> uuid::Uuid {
     uuid::Builder::from_random_bytes(rand::random()).into_uuid()
 }
 
-/// A port of 127.0.0.1 nobody listens on right now.
+/// A port of 127.0.0.1 nobody listens on right now. It lies below the range from which Linux takes ports for connections
+/// (32768 and up), so that a program which is killed and started again finds it still free.
 ///
 /// # Errors
-/// When the machine has none left.
+/// When a hundred ports in a row are taken.
 pub fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    let free = |_| {
+        let port = rand::random_range(15_000..32_000);
+        std::net::TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
+    };
+    (0..100).find_map(free).ok_or_else(|| std::io::ErrorKind::AddrNotAvailable.into())
 }
