@@ -13,6 +13,7 @@
 
 use std::{str::FromStr as _, time::Duration};
 
+use hadir_shared::ids::InstitutionId;
 use sqlx::{
     Arguments, AssertSqlSafe, Encode, Executor as _, FromRow, Postgres, SqlSafeStr as _, Sqlite, Type,
     error::{BoxDynError, DatabaseError},
@@ -65,6 +66,30 @@ pub enum Db {
 pub enum Tx {
     Pg(sqlx::Transaction<'static, Postgres>),
     Sqlite(sqlx::Transaction<'static, Sqlite>),
+}
+
+/// Whose rows a transaction can see and write at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One school's, and what belongs to no school.
+    School(InstitutionId),
+    /// Every school's: for a login before anybody is known, for accounts without a school, for the timetable.
+    Cloud,
+}
+
+pub use Scope::Cloud;
+
+impl From<InstitutionId> for Scope {
+    fn from(institution: InstitutionId) -> Self {
+        Self::School(institution)
+    }
+}
+
+impl From<Option<InstitutionId>> for Scope {
+    /// Of somebody who belongs to a school, or to none.
+    fn from(institution: Option<InstitutionId>) -> Self {
+        institution.map_or(Cloud, Self::School)
+    }
 }
 
 /// What a database's schema lacks of this program's.
@@ -127,7 +152,7 @@ impl Db {
     }
 
     /// A transaction that cannot write.
-    pub async fn read(&self) -> sqlx::Result<Tx> {
+    pub async fn read(&self, scope: impl Into<Scope>) -> sqlx::Result<Tx> {
         Ok(match self {
             Self::Pg(pool) => Tx::Pg(pool.begin_with("BEGIN READ ONLY").await?),
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
@@ -135,7 +160,7 @@ impl Db {
     }
 
     /// A transaction that may write. On SQLite there is one at a time: do nothing slow while holding it.
-    pub async fn write(&self) -> sqlx::Result<Tx> {
+    pub async fn write(&self, scope: impl Into<Scope>) -> sqlx::Result<Tx> {
         Ok(match self {
             Self::Pg(pool) => Tx::Pg(pool.begin().await?),
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
@@ -216,7 +241,7 @@ async fn open_sqlite(url: &str) -> anyhow::Result<Db> {
         .connect_with(options.read_only(true))
         .await?;
     let db = Db::Sqlite { read, write };
-    let version = db.read().await?.version().await?;
+    let version = db.read(Cloud).await?.version().await?;
     anyhow::ensure!(
         sqlite_version(&version) >= Some(OLDEST_SQLITE),
         "SQLite {version} is older than {OLDEST_SQLITE:?} and may lose committed pages; build with the bundled one"

@@ -33,7 +33,7 @@ use crate::{
     attendance::roster,
     clock::Ids,
     config::Config,
-    db::Db,
+    db::{Cloud, Db},
     fail::Fail,
     identity::{Actor, NewUser, seed, user},
     seal::Seal,
@@ -179,7 +179,7 @@ impl TestApp {
     /// A school with every service, and its keys.
     pub async fn institution(&self, code: &str) -> InstitutionId {
         let services: Vec<_> = seed::SERVICES.iter().map(|(code, _)| *code).collect();
-        let mut tx = self.app.db.write().await.unwrap();
+        let mut tx = self.app.db.write(Cloud).await.unwrap();
         let id =
             user::create_institution(&mut tx, &self.app, Actor::System, code, code, &services).await.unwrap();
         roster::ensure_keys(&mut tx, &self.app, id).await.unwrap();
@@ -198,7 +198,7 @@ impl TestApp {
             password_hash: &hash,
             ..NewUser::default()
         };
-        let mut tx = self.app.db.write().await.unwrap();
+        let mut tx = self.app.db.write(Cloud).await.unwrap();
         let taken = Fail::conflict("taken");
         let id = user::create(&mut tx, &self.app, Actor::System, &new, taken).await.unwrap();
         user::set_role(&mut tx, &self.app, Actor::System, id, role).await.unwrap();

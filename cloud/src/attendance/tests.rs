@@ -10,7 +10,10 @@ use hadir_shared::{
 use serde_json::{Value, json};
 
 use super::{roster, settings};
-use crate::{identity::seed, testing::TestApp};
+use crate::{
+    db::Cloud,
+    {identity::seed, testing::TestApp},
+};
 
 /// The point of every school here, and a place some eleven kilometres north of it.
 pub const HERE: (f64, f64) = (-6.2, 106.8166);
@@ -30,7 +33,7 @@ pub async fn both<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) {
 
 pub async fn school(t: &TestApp, code: &str, admin: &str) -> School {
     let id = t.institution(code).await;
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     roster::ensure_keys(&mut tx, &t.app, id).await.unwrap();
     let place = [("school_latitude", HERE.0), ("school_longitude", HERE.1)];
     let texts = place.map(|(key, degrees)| (key.to_owned(), degrees.to_string())).into();
@@ -47,7 +50,7 @@ pub async fn choose(t: &TestApp, school: &School, key: &str, value: &str) {
 }
 
 pub async fn class(t: &TestApp, school: &School, name: &str, teacher: Option<UserId>) -> ClassId {
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     let (id,): (i64,) = tx
         .query(
             "INSERT INTO classes (institution_id, name, homeroom_teacher_id, created_at, updated_at)
@@ -66,7 +69,7 @@ pub async fn class(t: &TestApp, school: &School, name: &str, teacher: Option<Use
 
 /// Puts a student into a class for the academic year that begins in 2025, the year of [`crate::testing::START`].
 pub async fn join(t: &TestApp, school: &School, class: ClassId, student: UserId) {
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     tx.query(
         "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, created_at)
          VALUES ($1, $2, $3, 2025, $4)",
@@ -90,7 +93,7 @@ pub async fn student(t: &TestApp, school: &School, class: ClassId, number: &str)
 
 /// The token the kiosk shows at a moment, by the usual interval.
 pub async fn shown(t: &TestApp, school: &School, at: Millis) -> String {
-    let mut tx = t.app.db.read().await.unwrap();
+    let mut tx = t.app.db.read(Cloud).await.unwrap();
     let interval = settings::load(&mut tx, school.id).await.unwrap().qr_interval;
     let key = roster::qr_key(&mut tx, &t.app, school.id).await.unwrap();
     token(&key, school.id, Step::at(at, interval)).token
@@ -103,7 +106,7 @@ pub fn punch(token: &str, (latitude, longitude): (f64, f64)) -> Value {
 
 /// Rows of a table that belong to a school.
 pub async fn count(t: &TestApp, sql: &'static str, school: &School) -> i64 {
-    let mut tx = t.app.db.read().await.unwrap();
+    let mut tx = t.app.db.read(Cloud).await.unwrap();
     let (count,) = tx.query(sql).bind(school.id.0).one().await.unwrap();
     count
 }

@@ -13,7 +13,7 @@ use crate::{
     app::App,
     attendance::{SERVICE, roster, settings},
     config::Config,
-    db::Tx,
+    db::{Cloud, Tx},
     fail::{Fail, Flaw},
     identity::{Actor, NewUser, password, seed, user},
 };
@@ -52,7 +52,7 @@ pub(super) async fn run(config: Config, Command::Create(args): Command) -> Resul
     }
     let app = open::app(config, false).await?;
     let hash = app.identity.hasher().hash(&app.ids, &password).await?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(Cloud).await?;
     let institution = institution(&mut tx, &app, &args).await?;
     let new = NewUser {
         institution: Some(institution),

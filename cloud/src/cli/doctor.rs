@@ -9,7 +9,7 @@ use crate::{
     attendance::{books, roster},
     clock::SystemClock,
     config::{Config, mask},
-    db::Db,
+    db::{Cloud, Db},
     ops, seal,
 };
 
@@ -104,7 +104,7 @@ async fn books(db: &Db) -> Check {
 }
 
 async fn differences(db: &Db) -> sqlx::Result<usize> {
-    let mut tx = db.read().await?;
+    let mut tx = db.read(Cloud).await?;
     let mut count = 0;
     for school in roster::schools(&mut tx).await? {
         for difference in books::recompute(&mut tx, school).await? {

@@ -6,6 +6,7 @@ use super::{Exit, open};
 use crate::{
     attendance::fleet::enrolment_code,
     config::Config,
+    db::Cloud,
     identity::{Actor, user},
 };
 
@@ -21,7 +22,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(config: Config, Command::Code { institution }: Command) -> Result<(), Exit> {
     let app = open::app(config, false).await?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(Cloud).await?;
     let Some(id) = user::institution_by_code(&mut tx, institution.trim()).await? else {
         return Err(Exit::Data(anyhow!("there is no school {institution}")));
     };

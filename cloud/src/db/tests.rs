@@ -25,7 +25,7 @@ fn every_migration_in_the_folder_is_embedded() {
 #[tokio::test]
 async fn every_placeholder_must_be_bound() {
     TestApp::both(|t| async move {
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let query = tx.query("SELECT id FROM users WHERE name = $1 OR name = $2").bind("x");
         let error = query.all::<(i64,)>().await.unwrap_err();
         assert!(error.to_string().contains("1 values bound to 2 placeholders"), "{} {error}", t.on);
@@ -36,7 +36,7 @@ async fn every_placeholder_must_be_bound() {
 #[tokio::test]
 async fn a_read_transaction_cannot_write() {
     TestApp::both(|t| async move {
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         assert!(tx.query("DELETE FROM login_throttles").run().await.is_err(), "{}", t.on);
     })
     .await;
@@ -46,13 +46,13 @@ async fn a_read_transaction_cannot_write() {
 async fn what_is_not_committed_did_not_happen() {
     TestApp::both(|t| async move {
         let insert = "INSERT INTO login_throttles VALUES ('x', 1, 1, 1)";
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         assert_eq!(tx.query(insert).run().await.unwrap(), 1);
         drop(tx);
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         assert_eq!(tx.query(insert).run().await.unwrap(), 1, "{}: the first one is gone", t.on);
         tx.commit().await.unwrap();
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         let taken = tx.query(insert).run().await.on_taken(Fail::conflict("there"));
         assert!(matches!(taken, Err(Fail::Conflict(_))), "{}: {taken:?}", t.on);
     })
@@ -63,14 +63,14 @@ async fn what_is_not_committed_did_not_happen() {
 async fn fifty_increments_at_once_are_fifty() {
     TestApp::both(|t| async move {
         let db = t.app.db.clone();
-        let mut tx = db.write().await.unwrap();
+        let mut tx = db.write(Cloud).await.unwrap();
         tx.query("INSERT INTO login_throttles VALUES ('n', 0, 0, 0)").run().await.unwrap();
         tx.commit().await.unwrap();
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..50 {
             let db = db.clone();
             tasks.spawn(async move {
-                let mut tx = db.write().await.unwrap();
+                let mut tx = db.write(Cloud).await.unwrap();
                 tx.query("UPDATE login_throttles SET failures = failures + 1 WHERE subject = 'n'")
                     .run()
                     .await
@@ -79,7 +79,7 @@ async fn fifty_increments_at_once_are_fifty() {
             });
         }
         tasks.join_all().await;
-        let mut tx = db.read().await.unwrap();
+        let mut tx = db.read(Cloud).await.unwrap();
         let (n,): (i64,) = tx.query("SELECT failures FROM login_throttles").one().await.unwrap();
         assert_eq!(n, 50, "{}", t.on);
     })
@@ -91,7 +91,7 @@ async fn many_values_are_bound_at_once() {
     TestApp::both(|t| async move {
         let names = ["a", "b\"'", "ç"];
         let counts = [1_i64, 2, 3];
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         // PostgreSQL unnests arrays; SQLite has none, and reads JSON.
         let done = tx
             .query_split(
@@ -119,7 +119,7 @@ async fn migrations_run_once_and_an_edited_one_is_refused() {
         let db = &t.app.db;
         assert_eq!(db.pending().await.unwrap(), Pending(vec![]), "{}", t.on);
         db.migrate().await.unwrap();
-        let mut tx = db.write().await.unwrap();
+        let mut tx = db.write(Cloud).await.unwrap();
         let edit = "UPDATE _sqlx_migrations SET checksum = $1 WHERE version = 2";
         tx.query(edit).bind(vec![1_u8, 2]).run().await.unwrap();
         tx.commit().await.unwrap();
@@ -134,7 +134,7 @@ async fn a_fresh_file_lacks_everything_and_writes_durably() {
     let folder = tempfile::tempdir().unwrap();
     let db = Db::open(&format!("sqlite://{}", folder.path().join("new.db").display())).await.unwrap();
     assert_eq!(db.pending().await.unwrap().0.len(), MIGRATIONS.len());
-    let mut tx = db.write().await.unwrap();
+    let mut tx = db.write(Cloud).await.unwrap();
     let (journal,): (String,) = tx.query("SELECT journal_mode FROM pragma_journal_mode").one().await.unwrap();
     let (synchronous,): (i64,) = tx.query("SELECT synchronous FROM pragma_synchronous").one().await.unwrap();
     let (foreign_keys,): (i64,) =
@@ -169,7 +169,7 @@ async fn a_dropped_begin_leaves_no_open_transaction() {
 }
 
 fn poll_and_drop(db: &Db, polls: u32) {
-    let mut begin = Box::pin(db.write());
+    let mut begin = Box::pin(db.write(Cloud));
     for _ in 0..polls {
         if begin.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_ready() {
             return;

@@ -17,7 +17,7 @@ use hadir_shared::{
 use crate::{
     app::App,
     attendance::{books, roster, settings},
-    db::Tx,
+    db::{Cloud, Tx},
     fail::Fail,
     identity::{Actor, NewUser, seed, user},
 };
@@ -75,7 +75,7 @@ impl Placed<'_> {
 /// Loads everything. [`Fail::Conflict`] when the database has users already; then, as after any failure, nothing was loaded.
 pub async fn load(app: &App, size: Size) -> Result<Loaded, Fail> {
     let hash = app.identity.hasher().hash(&app.ids, demo::PASSWORD).await?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(Cloud).await?;
     if store::has_users(&mut tx).await? {
         return Err(Fail::conflict("the database has users already; the demo only loads into an empty one"));
     }

@@ -2,10 +2,13 @@ use hadir_shared::demo;
 use serde_json::json;
 
 use super::{Loaded, Size, load};
-use crate::{fail::Fail, testing::TestApp};
+use crate::{
+    db::Cloud,
+    {fail::Fail, testing::TestApp},
+};
 
 async fn count(t: &TestApp, sql: &'static str) -> i64 {
-    let (count,) = t.app.db.read().await.unwrap().query(sql).one().await.unwrap();
+    let (count,) = t.app.db.read(Cloud).await.unwrap().query(sql).one().await.unwrap();
     count
 }
 

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     app::App,
     clock::Ids,
-    db::Db,
+    db::{Cloud, Db},
     fail::{Fail, NoSession},
     seal::Seal,
 };
@@ -59,7 +59,7 @@ impl KeyRing {
         seal: &Seal,
         issuer: String,
     ) -> anyhow::Result<Self> {
-        let mut tx = db.write().await?;
+        let mut tx = db.write(Cloud).await?;
         let mut rows = store::signing_keys(&mut tx).await?;
         if rows.iter().all(|row| row.state != "active") {
             make(&mut tx, now, ids, seal).await?;
@@ -72,7 +72,7 @@ impl KeyRing {
 
     /// Makes a new key sign from now on. The old one goes on being believed until it is removed.
     pub async fn rotate(&self, app: &App) -> anyhow::Result<()> {
-        let mut tx = app.db.write().await?;
+        let mut tx = app.db.write(Cloud).await?;
         store::retire_signing_keys(&mut tx).await?;
         make(&mut tx, app.now(), &app.ids, &app.seal).await?;
         tx.commit().await?;
@@ -105,7 +105,7 @@ impl KeyRing {
     }
 
     async fn reload(&self, app: &App) -> anyhow::Result<()> {
-        let rows = store::signing_keys(&mut app.db.read().await?).await?;
+        let rows = store::signing_keys(&mut app.db.read(Cloud).await?).await?;
         let keys = Keys::read(&rows, &app.seal)?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         Ok(())

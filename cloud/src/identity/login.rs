@@ -8,7 +8,10 @@ use super::{
     store, throttle, user,
     user::User,
 };
-use crate::{app::App, fail::Fail};
+use crate::{
+    db::Cloud,
+    {app::App, fail::Fail},
+};
 
 /// By which of his names somebody signs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +47,9 @@ pub async fn login(
     attempt: &Attempt<'_>,
     admit: impl FnOnce(&Caller) -> Result<(), Fail>,
 ) -> Result<SignedIn, Fail> {
-    let known = user::by_key(&mut app.db.read().await?, attempt.key).await?;
+    let known = user::by_key(&mut app.db.read(Cloud).await?, attempt.key).await?;
     let counted = {
-        let mut tx = app.db.write().await?;
+        let mut tx = app.db.write(Cloud).await?;
         let id = known.as_ref().map(|known| known.id);
         let counted =
             throttle::count(&mut tx, &subject(attempt.key), id, attempt.session.address, app.now()).await;
@@ -64,7 +67,7 @@ pub async fn login(
         _ => None,
     };
 
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(Cloud).await?;
     counted.succeeded(&mut tx).await?;
     if let Some(hash) = fresh {
         store::set_password_hash(&mut tx, user.id, &hash, app.now()).await?;
@@ -79,7 +82,7 @@ pub async fn login(
 
 /// Whether this is the caller's password; fails with [`Fail::BadCredentials`] when it is not.
 pub async fn prove(app: &App, who: &Caller, password: &str) -> Result<(), Fail> {
-    let user = user::by_id(&mut app.db.read().await?, who.user).await?.ok_or(Fail::BadCredentials)?;
+    let user = user::by_id(&mut app.db.read(Cloud).await?, who.user).await?.ok_or(Fail::BadCredentials)?;
     match app.identity.hasher().verify(password, Some(&user.password_hash)).await? {
         Match::No => Err(Fail::BadCredentials),
         Match::Yes | Match::Outdated => Ok(()),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     app::App,
-    db::Tx,
+    db::{Cloud, Tx},
     fail::{Fail, NoSession},
 };
 
@@ -42,7 +42,7 @@ pub async fn rotate(app: &App, token: &str, life_ms: i64) -> Result<Refreshed, F
     let spent = hash(token);
     // Not stored, so that it can be given out again and the database still holds no token.
     let successor = BASE64URL_NOPAD.encode(&app.seal.mac("refresh-successor", token.as_bytes()));
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(Cloud).await?;
     let is_first = store::spend_refresh(&mut tx, &spent, now).await? == 1;
     let row = store::refresh(&mut tx, &spent).await?.ok_or(Fail::Unauthenticated(NoSession::Invalid))?;
     if row.expires_at <= now.0 {

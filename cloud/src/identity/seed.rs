@@ -3,7 +3,10 @@
 use hadir_shared::time::Millis;
 
 use super::store;
-use crate::{clock::Ids, db::Db};
+use crate::{
+    db::Cloud,
+    {clock::Ids, db::Db},
+};
 
 /// Code and name.
 pub const SERVICES: &[(&str, &str)] = &[
@@ -63,7 +66,7 @@ pub const PERMISSIONS: &[(&str, &str, &[i64])] = &[
 
 /// Idempotent, and safe when several nodes do it at once.
 pub async fn seed(db: &Db, now: Millis, ids: &Ids) -> anyhow::Result<()> {
-    let mut tx = db.write().await?;
+    let mut tx = db.write(Cloud).await?;
     for (code, name) in SERVICES {
         store::insert_service(&mut tx, ids.uuid(now), code, name, now).await?;
     }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     app::App,
-    db::Tx,
+    db::{Cloud, Tx},
     fail::{Fail, NoSession},
 };
 
@@ -194,12 +194,12 @@ pub(super) async fn living(tx: &mut Tx, session: Uuid, now: Millis) -> Result<Ca
 
 async fn fetch(app: &App, cache: &Cache, session: Uuid, now: Millis) -> Result<Caller, Fail> {
     let era = cache.era();
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(Cloud).await?;
     let who = living(&mut tx, session, now).await?;
     drop(tx);
     let last_seen = who.last_seen_at;
     if now.since(last_seen) > SEEN_MS {
-        let mut tx = app.db.write().await?;
+        let mut tx = app.db.write(Cloud).await?;
         store::touch_session(&mut tx, session, now).await?;
         tx.commit().await?;
     }

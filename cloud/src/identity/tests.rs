@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    db::Tx,
+    db::{Cloud, Tx},
     fail::NoSession,
     testing::{PASSWORD, START, TestApp},
 };
@@ -34,7 +34,7 @@ async fn who(t: &TestApp, token: &str) -> Result<Caller, NoSession> {
 
 /// Commits what `change` does and lets every node forget.
 async fn commit(t: &TestApp, change: impl AsyncFnOnce(&mut Tx)) {
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     change(&mut tx).await;
     tx.commit().await.unwrap();
     t.app.identity.forget();
@@ -252,10 +252,10 @@ async fn sessions_are_listed_and_ended_by_their_owner_alone() {
         let siti = t.user(school, "2001", seed::TEACHER).await;
         let budi = t.user(school, "2002", seed::TEACHER).await;
         let (one, two) = (sign_in(&t, "2001").await, sign_in(&t, "2001").await);
-        let listed = session::list(&mut t.app.db.read().await.unwrap(), siti, START).await.unwrap();
+        let listed = session::list(&mut t.app.db.read(Cloud).await.unwrap(), siti, START).await.unwrap();
         assert_eq!(listed.len(), 2, "{}", t.on);
 
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         assert!(!session::revoke(&mut tx, &t.app, budi, one.caller.session).await.unwrap(), "not his");
         assert!(session::revoke(&mut tx, &t.app, siti, one.caller.session).await.unwrap());
         assert!(!session::revoke(&mut tx, &t.app, siti, one.caller.session).await.unwrap(), "once");
@@ -397,7 +397,7 @@ async fn guessing_is_slowed_and_the_owner_is_not_shut_out() {
 }
 
 async fn count(t: &TestApp, login: &str, address: IpAddr) -> Result<bool, Fail> {
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     let counted = throttle::count(&mut tx, login, None, address, t.app.now()).await;
     tx.commit().await.unwrap();
     counted.map(|counted| counted.is_some())
@@ -448,7 +448,7 @@ async fn a_password_with_old_parameters_is_hashed_again_at_login() {
         })
         .await;
         sign_in(&t, "2001").await;
-        let user = user::by_id(&mut t.app.db.read().await.unwrap(), user).await.unwrap().unwrap();
+        let user = user::by_id(&mut t.app.db.read(Cloud).await.unwrap(), user).await.unwrap().unwrap();
         assert!(user.password_hash.contains("m=19456,t=2,p=1"), "{} {}", t.on, user.password_hash);
         sign_in(&t, "2001").await;
     })
@@ -458,7 +458,7 @@ async fn a_password_with_old_parameters_is_hashed_again_at_login() {
 const WEEK_MS: i64 = 7 * DAY_MS;
 
 async fn refresh_token(t: &TestApp, caller: &Caller) -> String {
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     let token = refresh::issue(&mut tx, &t.app, caller, WEEK_MS).await.unwrap();
     tx.commit().await.unwrap();
     token
@@ -484,7 +484,7 @@ async fn a_spent_refresh_token_ends_its_family() {
         );
         assert!(who(&t, &signed.token).await.is_err(), "{}: and the access tokens with them", t.on);
         assert!(who(&t, &bystander.token).await.is_ok(), "{}: another session lives on", t.on);
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let audited = "SELECT COUNT(*) FROM audit_log WHERE action = 'session.refresh_reuse'";
         let (rows,): (i64,) = tx.query(audited).one().await.unwrap();
         assert!(rows >= 1, "{}", t.on);
@@ -550,14 +550,14 @@ async fn a_refresh_token_dies_with_its_time_its_session_and_its_user() {
 }
 
 async fn take(t: &TestApp, user: UserId, purpose: &'static str, code: &str) -> bool {
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     let right = code::take(&mut tx, user, purpose, code, t.app.now()).await.unwrap();
     tx.commit().await.unwrap();
     right
 }
 
 async fn make_code(t: &TestApp, user: UserId, purpose: &'static str) -> String {
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     let code = code::make(&mut tx, &t.app, user, purpose).await.unwrap();
     tx.commit().await.unwrap();
     code
@@ -604,7 +604,7 @@ async fn what_is_over_is_purged_and_nothing_else() {
         let living = sign_in(&t, "2001").await;
         commit(&t, async |tx| purge(tx, &t.app).await.unwrap()).await;
         assert!(who(&t, &living.token).await.is_ok(), "{}", t.on);
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let rows: (i64, i64, i64, i64) = tx
             .query(
                 "SELECT (SELECT COUNT(*) FROM sessions), (SELECT COUNT(*) FROM refresh_tokens),
@@ -622,7 +622,7 @@ async fn what_is_over_is_purged_and_nothing_else() {
 async fn the_seed_may_be_sown_twice() {
     TestApp::both(async |t| {
         seed::seed(&t.app.db, START, &t.app.ids).await.unwrap();
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let counts = "SELECT (SELECT COUNT(*) FROM services), (SELECT COUNT(*) FROM roles), (SELECT COUNT(*) FROM permissions),
             (SELECT COUNT(*) FROM role_permissions)";
         let found: (i64, i64, i64, i64) = tx.query(counts).one().await.unwrap();
@@ -647,7 +647,7 @@ async fn every_change_leaves_a_row_in_the_audit_log_without_secrets() {
             assert!(session::revoke(tx, &t.app, user, signed.caller.session).await.unwrap());
         })
         .await;
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let rows: Vec<(String, String, String)> = tx
             .query("SELECT actor, action, COALESCE(CAST(after AS TEXT), '') FROM audit_log ORDER BY id")
             .all()

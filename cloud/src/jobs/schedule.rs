@@ -6,7 +6,10 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use uuid::Uuid;
 
 use super::{Work, store};
-use crate::{app::App, db::Tx, fail::Fail};
+use crate::{
+    db::Cloud,
+    {app::App, db::Tx, fail::Fail},
+};
 
 const LEASE_MS: i64 = 60_000;
 const MINUTE_MS: i64 = 60_000;
@@ -62,7 +65,7 @@ impl Schedule {
     pub async fn occur(&self, app: &App, owner: Uuid) -> Result<Occasion, Fail> {
         let now = app.now();
         let scheduled_for = Millis((now.0 + MINUTE_MS / 2).div_euclid(MINUTE_MS) * MINUTE_MS);
-        let mut tx = app.db.write().await?;
+        let mut tx = app.db.write(Cloud).await?;
         let epoch = store::lease(&mut tx, self.name, owner, now, now.plus_millis(LEASE_MS)).await?;
         tx.commit().await?;
         let Some(epoch) = epoch else { return Ok(Occasion::NotOurs) };
@@ -70,7 +73,7 @@ impl Schedule {
     }
 
     pub(super) async fn act(&self, app: &App, owner: Uuid, epoch: i64, at: Millis) -> Result<Occasion, Fail> {
-        let mut tx = app.db.write().await?;
+        let mut tx = app.db.write(Cloud).await?;
         if !store::holds(&mut tx, self.name, owner, epoch).await? {
             return Ok(Occasion::NotOurs);
         }

@@ -5,14 +5,17 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::testing::{START, TestApp};
+use crate::{
+    db::Cloud,
+    testing::{START, TestApp},
+};
 
 const HOUR_MS: i64 = 3_600_000;
 
 /// Leaves a row that can be counted.
 fn effect<'a>(app: &'a App, job: &'a Row) -> Work<'a> {
     Box::pin(async move {
-        let mut tx = app.db.write().await?;
+        let mut tx = app.db.write(Cloud).await?;
         let subject = job.payload["subject"].as_str().unwrap_or("?").to_owned();
         tx.query(
             "INSERT INTO login_throttles AS t VALUES ($1, 1, 0, 0)
@@ -35,7 +38,7 @@ fn worker(t: &TestApp) -> Worker {
 }
 
 async fn put(t: &TestApp, kind: &'static str, subject: &str, run_at: Millis) -> i64 {
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     let job = NewJob { kind, institution: None, payload: json!({"subject": subject}), run_at };
     let id = enqueue(&mut tx, &job, t.app.now()).await.unwrap();
     tx.commit().await.unwrap();
@@ -43,19 +46,19 @@ async fn put(t: &TestApp, kind: &'static str, subject: &str, run_at: Millis) -> 
 }
 
 async fn state(t: &TestApp, id: i64) -> (String, i64, i64, Option<String>) {
-    let mut tx = t.app.db.read().await.unwrap();
+    let mut tx = t.app.db.read(Cloud).await.unwrap();
     tx.query("SELECT state, tries, run_at, last_error FROM jobs WHERE id = $1").bind(id).one().await.unwrap()
 }
 
 async fn effects(t: &TestApp) -> Vec<(String, i64)> {
-    let mut tx = t.app.db.read().await.unwrap();
+    let mut tx = t.app.db.read(Cloud).await.unwrap();
     tx.query("SELECT subject, failures FROM login_throttles ORDER BY subject").all().await.unwrap()
 }
 
 #[tokio::test]
 async fn a_job_stands_or_falls_with_its_transaction_and_waits_for_its_time() {
     TestApp::both(async |t| {
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         let job =
             NewJob { kind: "effect", institution: None, payload: json!({"subject": "never"}), run_at: START };
         enqueue(&mut tx, &job, START).await.unwrap();
@@ -111,7 +114,7 @@ async fn what_fails_comes_back_later_and_in_the_end_stays_visible() {
         }
         let (last, tries, _, _) = state(&t, id).await;
         assert_eq!((last.as_str(), tries), ("failed", 12), "{}", t.on);
-        let counts = counts(&mut t.app.db.read().await.unwrap()).await.unwrap();
+        let counts = counts(&mut t.app.db.read(Cloud).await.unwrap()).await.unwrap();
         assert_eq!(counts, [("failed".into(), 2)], "{}", t.on);
     })
     .await;
@@ -122,13 +125,13 @@ async fn a_claim_ends_by_itself_and_its_old_holder_cannot_finish() {
     TestApp::both(async |t| {
         let id = put(&t, "effect", "x", START).await;
         let gone = Uuid::from_u128(1);
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         let claimed = store::claim(&mut tx, gone, START, START.plus_millis(1000)).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         assert_eq!(worker(&t).drain().await.unwrap(), 0, "{}: it is claimed", t.on);
         t.clock.advance_ms(1000);
         assert_eq!(worker(&t).drain().await.unwrap(), 1, "{}: its worker went away", t.on);
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         assert_eq!(store::give_up(&mut tx, gone, &claimed, "late", START).await.unwrap(), 0, "{}", t.on);
         tx.commit().await.unwrap();
         assert_eq!(state(&t, id).await.0, "done", "{}", t.on);
@@ -224,10 +227,10 @@ async fn old_jobs_are_purged_and_failed_ones_kept() {
         worker(&t).drain().await.unwrap();
         t.clock.advance_ms(31 * 24 * HOUR_MS);
         let waiting = put(&t, "broken", "x", t.app.now()).await;
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         purge(&mut tx, &t.app).await.unwrap();
         tx.commit().await.unwrap();
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let left: Vec<(i64,)> = tx.query("SELECT id FROM jobs").all().await.unwrap();
         assert_eq!(left, [(waiting,)], "{}", t.on);
     })

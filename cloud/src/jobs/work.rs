@@ -8,7 +8,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Work, store, store::Row};
-use crate::{app::App, fail::Fail};
+use crate::{
+    db::Cloud,
+    {app::App, fail::Fail},
+};
 
 /// A claim lasts this long, and so does a try at most.
 const CLAIM_MS: i64 = 5 * 60_000;
@@ -75,7 +78,7 @@ impl Worker {
     /// `false`: nothing was due.
     async fn one(&self) -> Result<bool, Fail> {
         let now = self.app.now();
-        let mut tx = self.app.db.write().await?;
+        let mut tx = self.app.db.write(Cloud).await?;
         let claimed = store::claim(&mut tx, self.id, now, now.plus_millis(CLAIM_MS)).await?;
         tx.commit().await?;
         let Some(job) = claimed else { return Ok(false) };
@@ -99,7 +102,7 @@ impl Worker {
 
     async fn mark(&self, job: &Row, result: Result<(), Fail>) -> Result<&'static str, Fail> {
         let now = self.app.now();
-        let mut tx = self.app.db.write().await?;
+        let mut tx = self.app.db.write(Cloud).await?;
         let (marked, outcome) = match result {
             Ok(()) => (store::finish(&mut tx, self.id, job, now).await?, "done"),
             Err(fail) if job.tries >= TRIES => {

@@ -8,7 +8,10 @@ use std::sync::{
 use anyhow::anyhow;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::{app::App, fail::Fail, jobs};
+use crate::{
+    db::Cloud,
+    {app::App, fail::Fail, jobs},
+};
 
 /// Seconds: from a cached answer to the time limit of a request.
 const BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -67,5 +70,5 @@ pub async fn render(app: &App) -> String {
 }
 
 async fn unfinished(app: &App) -> Result<Vec<(String, i64)>, Fail> {
-    jobs::counts(&mut app.db.read().await?).await
+    jobs::counts(&mut app.db.read(Cloud).await?).await
 }

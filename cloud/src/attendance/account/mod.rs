@@ -112,7 +112,7 @@ fn admit(who: &Caller) -> Result<(), Fail> {
 }
 
 async fn logout(State(app): State<App>, who: Caller) -> Result<Done, Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     session::revoke(&mut tx, &app, who.user, who.session).await?;
     tx.commit().await?;
     app.identity.forget();
@@ -137,7 +137,7 @@ async fn update(
     let email = check.email("email", new.email);
     let phone = check.optional_text("phone", new.phone, 5..=20);
     check.finish()?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let before = user::by_id(&mut tx, who.user).await?.ok_or_else(gone)?;
     user::set_contact(&mut tx, &app, who.actor(), &before, &user::Contact { name, email, phone }).await?;
     let after = user::by_id(&mut tx, who.user).await?.ok_or_else(gone)?;
@@ -166,7 +166,7 @@ async fn change_password(
         other => other,
     })?;
     let hash = app.identity.hasher().hash(&app.ids, &wanted).await?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     user::change_password(&mut tx, &app, &who, &hash).await?;
     roster::touch_person(&mut tx, &app, who.institution, who.user).await?;
     tx.commit().await?;
@@ -175,7 +175,7 @@ async fn change_password(
 }
 
 async fn load(app: &App, who: &Caller) -> Result<Account, Fail> {
-    let user = user::by_id(&mut app.db.read().await?, who.user).await?.ok_or_else(gone)?;
+    let user = user::by_id(&mut app.db.read(who.institution).await?, who.user).await?.ok_or_else(gone)?;
     Ok(account(user, who))
 }
 

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use crate::{
+    db::Cloud,
     identity::seed,
     testing::{PASSWORD, START, TestApp, request},
 };
@@ -167,7 +168,7 @@ async fn who_has_no_role_in_attendance_is_refused_after_the_password() {
         let login = |password: &str| json!({"nisn_nip_nik": "7001", "password": password});
         assert_eq!(t.post("/api/auth/login", None, login("salah sekali")).await.status, 401, "{}", t.on);
         assert_eq!(t.post("/api/auth/login", None, login(PASSWORD)).await.status, 403, "{}", t.on);
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let (sessions,): (i64,) = tx.query("SELECT COUNT(*) FROM sessions").one().await.unwrap();
         assert_eq!(sessions, 0, "{}: no session was made", t.on);
     })
@@ -186,7 +187,7 @@ async fn a_waiting_account_cannot_be_told_and_an_address_that_guesses_is_told_wh
             assert_eq!(answer.parts(), (401, &refused), "{} {password}", t.on);
             assert!(!answer.headers.contains_key("retry-after"));
         }
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         let full = "UPDATE login_throttles SET blocked_until = $1 WHERE subject = 'address:127.0.0.1'";
         assert_eq!(tx.query(full).bind(START.0 + 90_500).run().await.unwrap(), 1);
         tx.commit().await.unwrap();
@@ -211,7 +212,7 @@ async fn a_spoofed_forwarded_address_gives_no_new_budget() {
         };
         attempt(t.clone(), "203.0.113.9").await;
         attempt(t.configured(|c| c.trust_proxy = true), "203.0.113.66, 203.0.113.7").await;
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let seen: Vec<(String,)> = tx
             .query("SELECT subject FROM login_throttles WHERE subject LIKE 'address:%' ORDER BY subject")
             .all()

@@ -79,7 +79,7 @@ async fn list(
     page: Page,
 ) -> Result<Said<Paginated<Announcement>>, Fail> {
     let seen = seen_by(&app, &who);
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let total = store::count(&mut tx, who.institution, seen).await?;
     let rows = store::slice(&mut tx, who.institution, seen, page.per_page, page.offset()).await?;
     let announcements = rows.into_iter().map(Announcement::from).collect();
@@ -96,7 +96,7 @@ async fn create(
     let content = check.text("content", new.content, 1..=CONTENT_MAX);
     check.finish()?;
     let published = new.is_published.unwrap_or(true);
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let id =
         store::insert(&mut tx, who.institution, who.user, &title, &content, published, app.now()).await?;
     let made = find(&mut tx, who.institution, seen_by(&app, &who), id).await?;
@@ -111,7 +111,7 @@ async fn show(
     who: Allowed<Use>,
     Segment(id): Segment<i64>,
 ) -> Result<Said<Announcement>, Fail> {
-    let found = find(&mut app.db.read().await?, who.institution, seen_by(&app, &who), id).await?;
+    let found = find(&mut app.db.read(who.institution).await?, who.institution, seen_by(&app, &who), id).await?;
     Ok(Said("Data pengumuman berhasil diambil", found))
 }
 
@@ -127,7 +127,7 @@ async fn update(
     check.finish()?;
     let change = Change { title, content, is_published: new.is_published };
     let seen = seen_by(&app, &who);
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let before = find(&mut tx, who.institution, seen, id).await?;
     store::update(&mut tx, who.institution, id, &change, app.now()).await?;
     let after = find(&mut tx, who.institution, seen, id).await?;
@@ -142,7 +142,7 @@ async fn delete(
     who: Allowed<DeleteAnnouncement>,
     Segment(id): Segment<i64>,
 ) -> Result<Done, Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let before = find(&mut tx, who.institution, seen_by(&app, &who), id).await?;
     if !store::delete(&mut tx, who.institution, id).await? {
         return Err(unknown());

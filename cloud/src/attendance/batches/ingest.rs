@@ -46,7 +46,7 @@ pub async fn ingest(app: &App, proven: &Proven) -> Result<Receipt, Refused> {
     let batch = &proven.batch;
     let whose = Whose { institution: batch.institution, device: batch.device, log: batch.log };
     let now = app.now();
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(whose.institution).await?;
     let offset = batch.t1.wall.since(proven.t2);
     let seen = store::seen(&mut tx, whose, &batch.health, offset, &proven.signed_by, now).await?;
     let is_revoked = seen.ok_or(Fail::Unauthenticated(NoSession::Invalid))?;

@@ -25,6 +25,7 @@ use crate::{
         books,
         fleet::hand::{BATCHES, HandBox, new_key, packed},
     },
+    db::Cloud,
     identity::seed,
     testing::{START, TestApp},
 };
@@ -33,7 +34,7 @@ const QUARANTINE: &str = "/api/offline-sync/quarantine";
 
 async fn students(t: &TestApp, school: InstitutionId, count: usize) -> Vec<UserId> {
     let first = t.user(school, &format!("s{school}"), seed::STUDENT).await;
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     let mut students = vec![first];
     for n in 1..count {
         let (id,): (i64,) = tx
@@ -62,7 +63,7 @@ async fn students(t: &TestApp, school: InstitutionId, count: usize) -> Vec<UserI
 
 /// Rows, distinct numbers, the largest number, and the head, of one log.
 async fn log(t: &TestApp, sender: &HandBox) -> (i64, i64, i64, i64) {
-    let mut tx = t.app.db.read().await.unwrap();
+    let mut tx = t.app.db.read(Cloud).await.unwrap();
     tx.query(
         "SELECT COUNT(*), COUNT(DISTINCT seq), COALESCE(MAX(seq), 0),
             COALESCE((SELECT high_seq FROM device_logs WHERE device_id = $1 AND log_id = $2), 0)
@@ -76,12 +77,12 @@ async fn log(t: &TestApp, sender: &HandBox) -> (i64, i64, i64, i64) {
 }
 
 async fn count(t: &TestApp, sql: &'static str) -> i64 {
-    let (count,) = t.app.db.read().await.unwrap().query(sql).one().await.unwrap();
+    let (count,) = t.app.db.read(Cloud).await.unwrap().query(sql).one().await.unwrap();
     count
 }
 
 async fn same_as_recomputed(t: &TestApp, school: InstitutionId) {
-    let differences = books::recompute(&mut t.app.db.read().await.unwrap(), school).await.unwrap();
+    let differences = books::recompute(&mut t.app.db.read(Cloud).await.unwrap(), school).await.unwrap();
     assert_eq!(differences, [], "{}", t.on);
 }
 
@@ -119,7 +120,7 @@ async fn of_five_hundred_with_poison_and_a_stranger_all_are_kept_and_498_count()
         assert_eq!(log(&t, &sender).await, (500, 500, 500, 500), "{}", t.on);
         same_as_recomputed(&t, school).await;
 
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let health: (i64, i64, i64, i64) = tx
             .query("SELECT last_seen_at, clock_offset_ms, pending, roster_cursor FROM edge_devices")
             .one()
@@ -146,10 +147,10 @@ async fn what_was_changed_in_the_books_is_found_by_recomputing_them() {
             ("DELETE FROM attendance WHERE user_id = -1", 2),
             ("DELETE FROM sync_records", 2),
         ] {
-            let mut tx = t.app.db.write().await.unwrap();
+            let mut tx = t.app.db.write(Cloud).await.unwrap();
             tx.query(sql).run().await.unwrap();
             tx.commit().await.unwrap();
-            let differences = books::recompute(&mut t.app.db.read().await.unwrap(), school).await.unwrap();
+            let differences = books::recompute(&mut t.app.db.read(Cloud).await.unwrap(), school).await.unwrap();
             assert_eq!(differences.len(), found, "{} after {sql}: {differences:?}", t.on);
         }
     })
@@ -460,7 +461,7 @@ async fn only_a_verified_backup_lets_a_box_prune() {
             || HandBox::record(&t, START, What::Boot(Boot { version: "1".into(), previous_clean: true }));
         let first = sender.batch(&t, vec![boot(), boot()]);
         sender.deliver(&t, &first).await;
-        let backup = held(&mut t.app.db.read().await.unwrap()).await.unwrap();
+        let backup = held(&mut t.app.db.read(Cloud).await.unwrap()).await.unwrap();
         let second = sender.batch(&t, vec![boot()]);
         assert_eq!(sender.deliver(&t, &second).await.prunable_through, 0);
         let mut wrong = backup.clone();
@@ -470,7 +471,7 @@ async fn only_a_verified_backup_lets_a_box_prune() {
             (&backup, 1, 2, "the backup"),
             (&backup, 0, 2, "the same again"),
         ] {
-            let mut tx = t.app.db.write().await.unwrap();
+            let mut tx = t.app.db.write(Cloud).await.unwrap();
             assert_eq!(backed_up(&mut tx, backup).await.unwrap(), moved, "{} {why}", t.on);
             tx.commit().await.unwrap();
             let beat = sender.batch(&t, vec![]);
@@ -511,7 +512,7 @@ async fn who_hangs_up_leaves_no_transaction_behind() {
             }
             assert_eq!(left, 0);
         }
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         tx.query("DELETE FROM sync_records").run().await.unwrap();
         drop(tx);
         assert_eq!(log(&t, &sender).await, (40, 40, 40, 40), "{} a dropped transaction did not happen", t.on);

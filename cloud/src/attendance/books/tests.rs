@@ -9,6 +9,7 @@ use hadir_shared::{
 
 use super::{Candidate, Outcome, project};
 use crate::{
+    db::Cloud,
     identity::seed,
     testing::{START, TestApp},
 };
@@ -40,7 +41,7 @@ fn candidate(t: &TestApp, user: UserId, direction: Direction, trusted: Millis) -
 }
 
 async fn enter(t: &TestApp, school: InstitutionId, candidates: &[Candidate]) -> Vec<Outcome> {
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     let outcomes = project(&mut tx, school, candidates, t.app.now()).await.unwrap();
     tx.commit().await.unwrap();
     outcomes

@@ -127,7 +127,7 @@ pub async fn resolve(
 }
 
 async fn list(State(app): State<App>, who: Allowed<ReadCards>) -> Result<Data<Vec<Shown>>, Fail> {
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let cards = store::all(&mut tx, who.institution).await?;
     let students = people::by_ids(&mut tx, who.institution, cards.iter().map(|card| card.student_id)).await?;
     let shown = |card: Row| Shown { student: students.get(&card.student_id).cloned(), card };
@@ -139,7 +139,7 @@ async fn show(
     who: Allowed<ReadCards>,
     Segment(id): Segment<i64>,
 ) -> Result<Data<Shown>, Fail> {
-    Ok(Data(shown(&mut app.db.read().await?, who.institution, id).await?))
+    Ok(Data(shown(&mut app.db.read(who.institution).await?, who.institution, id).await?))
 }
 
 async fn generate(
@@ -148,7 +148,7 @@ async fn generate(
     Body(new): Body<Generate>,
 ) -> Result<Created<Shown>, Fail> {
     let student = new.student_id.ok_or_else(|| Fail::invalid("student_id", Flaw::Missing))?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let person = people::by_id(&mut tx, who.institution, student).await?;
     if person.and_then(|person| person.role()) != Some(Role::Siswa) {
         return Err(Fail::not_found("Siswa tidak ditemukan"));
@@ -197,7 +197,7 @@ async fn set_status(
 ) -> Result<Said<Shown>, Fail> {
     let active = new.is_active.ok_or_else(|| Fail::invalid("is_active", Flaw::Missing))?;
     let now = app.now();
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let card = store::by_id(&mut tx, who.institution, id).await?.ok_or_else(unknown)?;
     store::lock(&mut tx, who.institution, card.student_id).await?;
     if active {

@@ -120,7 +120,7 @@ async fn history(
     {
         return Err(Fail::invalid("end_date", Flaw::Said("end_date tidak boleh sebelum start_date".into())));
     }
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let (rows, total) = records::history(&mut tx, who.institution, who.user, days, &page).await?;
     Ok(Data(Paginated::new(&page, rows.into_iter().map(Online::from).collect(), total)))
 }
@@ -141,7 +141,7 @@ pub async fn record(
         app.guesses.attempt(whose.operator.unwrap_or(whose.user))?;
     }
 
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(whose.institution).await?;
     let settings = settings::load(&mut tx, whose.institution).await?;
     let key = roster::qr_key(&mut tx, app, whose.institution).await?;
     drop(tx);
@@ -177,7 +177,7 @@ async fn enter(
     settings: &Settings,
     seen: Seen<'_>,
 ) -> Result<Result<Online, Earlier>, Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(whose.institution).await?;
     if direction == Direction::CheckOut {
         must_have_come(&mut tx, whose.institution, whose.user, &settings.schedule, at).await?;
     }

@@ -9,6 +9,7 @@ use crate::{
         roster,
         tests::{FAR, HERE, School, both, choose, count, picture, punch, school, shown},
     },
+    db::Cloud,
     identity::seed,
     testing::{Answer, START, TestApp},
 };
@@ -296,7 +297,7 @@ async fn a_history_is_ones_own() {
 
 /// The six digits under the QR now, by the usual interval.
 async fn code(t: &TestApp, school: &School) -> String {
-    let key = roster::qr_key(&mut t.app.db.read().await.unwrap(), &t.app, school.id).await.unwrap();
+    let key = roster::qr_key(&mut t.app.db.read(Cloud).await.unwrap(), &t.app, school.id).await.unwrap();
     qr::token(&key, school.id, Step::at(t.app.now(), Interval::seconds(10).unwrap())).code
 }
 

@@ -89,7 +89,7 @@ struct ClassWithStudents {
 }
 
 async fn list(State(app): State<App>, who: Allowed<ReadClasses>) -> Result<Data<Vec<Shown>>, Fail> {
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let classes = store::all(&mut tx, who.institution).await?;
     Ok(Data(with_teachers(&mut tx, who.institution, classes).await?))
 }
@@ -99,7 +99,7 @@ async fn show(
     who: Allowed<ReadClasses>,
     Segment(id): Segment<ClassId>,
 ) -> Result<Data<Shown>, Fail> {
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let class = find(&mut tx, who.institution, id).await?;
     let mut shown = with_teachers(&mut tx, who.institution, vec![class]).await?;
     Ok(Data(shown.pop().ok_or_else(unknown)?))
@@ -111,7 +111,7 @@ async fn students(
     Segment(id): Segment<ClassId>,
     Params(asked): Params<Year>,
 ) -> Result<Data<ClassWithStudents>, Fail> {
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let class = find(&mut tx, who.institution, id).await?;
     let today = settings::load(&mut tx, who.institution).await?.schedule.zone.day(app.now());
     let year = asked.academic_year.unwrap_or_else(|| today.academic_year());

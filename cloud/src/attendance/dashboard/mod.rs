@@ -120,7 +120,7 @@ struct Came {
 }
 
 async fn show(State(app): State<App>, who: Allowed<Use>) -> Result<Data<Dashboard>, Fail> {
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let user = people::by_id(&mut tx, who.institution, who.user).await?;
     let user = user.ok_or_else(|| Fail::not_found("User tidak ditemukan"))?;
     let today = settings::load(&mut tx, who.institution).await?.schedule.zone.day(app.now());

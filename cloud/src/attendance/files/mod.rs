@@ -87,7 +87,7 @@ async fn show(
     if !is_key(&key) {
         return Err(unknown());
     }
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let (owner, media) = store::find(&mut tx, who.institution, &key).await?.ok_or_else(unknown)?;
     let role = who.role(SERVICE).and_then(|role| Role::try_from(role.id).ok());
     let may = who.user == owner

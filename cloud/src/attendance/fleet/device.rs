@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::store;
 use crate::{
     app::App,
+    db::Cloud,
     fail::{Fail, NoSession},
 };
 
@@ -93,7 +94,7 @@ async fn known(app: &App, id: DeviceId) -> Result<Device, Fail> {
 }
 
 async fn read(app: &App, id: DeviceId) -> Result<Device, Fail> {
-    let row = store::device(&mut app.db.read().await?, id).await?.ok_or_else(stranger)?;
+    let row = store::device(&mut app.db.read(Cloud).await?, id).await?.ok_or_else(stranger)?;
     let device = Device {
         id,
         institution: InstitutionId(row.institution_id),

@@ -21,6 +21,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::enrolment_code;
 use crate::{
+    db::Cloud,
     identity::Actor,
     testing::{Answer, TestApp, request},
 };
@@ -39,7 +40,7 @@ pub struct HandBox {
 
 /// A code of a school, made as the command line makes it.
 pub async fn code(t: &TestApp, school: InstitutionId) -> String {
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     let code = enrolment_code::make(&mut tx, &t.app, Actor::System, school).await.unwrap();
     tx.commit().await.unwrap();
     code

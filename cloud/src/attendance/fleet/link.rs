@@ -23,7 +23,10 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{cloud_key, device::Device, store};
-use crate::{app::App, clock::Ids, db::Db, fail::Fail, seal::Seal};
+use crate::{
+    db::Cloud,
+    {app::App, clock::Ids, db::Db, fail::Fail, seal::Seal},
+};
 
 /// How long a node believes what it knows of a box. A batch of a box that was revoked meanwhile is caught in its own
 /// transaction; a pull of the roster may succeed this long.
@@ -97,7 +100,7 @@ impl Lane {
 impl Link {
     /// Over a database that is migrated. Makes the cloud's key and the store's name where there is none.
     pub async fn open(db: &Db, now: Millis, ids: &Ids, seal: &Seal) -> anyhow::Result<Self> {
-        let mut tx = db.write().await?;
+        let mut tx = db.write(Cloud).await?;
         let key = cloud_key::open(&mut tx, now, ids, seal).await?;
         let store = store::store_id(&mut tx, ids.random_uuid(), now).await?;
         tx.commit().await?;

@@ -41,7 +41,7 @@ use super::{
 };
 use crate::{
     app::App,
-    db::Tx,
+    db::{Cloud, Tx},
     fail::Fail,
     http::{Allowed, Body, Check, ClientAddress, Page, Segment},
     identity::{Actor, Entry, audit},
@@ -115,7 +115,7 @@ async fn list(
     who: Allowed<ReadDevices>,
     page: Page,
 ) -> Result<Data<Paginated<Shown>>, Fail> {
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let latest = roster::latest(&mut tx, who.institution).await?;
     let total = store::count(&mut tx, who.institution).await?;
     let rows = store::list(&mut tx, who.institution, page.offset(), page.per_page).await?;
@@ -131,7 +131,7 @@ struct Code {
 }
 
 async fn make_code(State(app): State<App>, who: Allowed<WriteDevices>) -> Result<Created<Code>, Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let code = enrolment_code::make(&mut tx, &app, who.actor(), who.institution).await?;
     tx.commit().await?;
     let expires_at = app.now().plus_millis(enrolment_code::LIFE_MS).to_rfc3339_micros();
@@ -143,7 +143,7 @@ async fn revoke(
     who: Allowed<WriteDevices>,
     Segment(id): Segment<DeviceId>,
 ) -> Result<Said<Shown>, Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     if store::revoke(&mut tx, who.institution, id, app.now()).await? == 1 {
         let entry = Entry::new(who.actor(), "device.revoke", format!("device:{id}")).of(who.institution);
         audit(&mut tx, &app, &entry).await?;
@@ -173,7 +173,7 @@ async fn enrol(
         version: check.text("version", Some(asked.version), 1..=50),
     };
     check.finish()?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(Cloud).await?;
     let (institution, device) = join(&mut tx, &app, &enrolment_code::hash(&asked.code), new).await?;
     roster::ensure_keys(&mut tx, &app, institution).await?;
     let (institution_code, institution_name) = store::institution(&mut tx, institution).await?;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::hand::{HandBox, ask, code, new_key};
 use crate::{
+    db::Cloud,
     identity::seed,
     testing::{Answer, START, TestApp},
 };
@@ -137,7 +138,7 @@ async fn the_fleet_is_seen_by_those_who_lead_the_school_and_ruled_by_its_admin()
         t.clock.set(Millis(START.0 + 5));
         let again = t.post(&revoke(own.device), Some(&admin), json!({})).await;
         assert_eq!(again.body["data"]["revoked_at"], at, "{} once is enough", t.on);
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let audited = "SELECT COUNT(*) FROM audit_log WHERE action = 'device.revoke' AND institution_id = $1";
         let (rows,): (i64,) = tx.query(audited).bind(school.0).one().await.unwrap();
         assert_eq!(rows, 1, "{}", t.on);

@@ -159,7 +159,7 @@ async fn list(
         from: asked.start_date,
         to: asked.end_date,
     };
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let total = store::count(&mut tx, who.institution, &filter).await?;
     let rows = store::page(&mut tx, who.institution, &filter, &page).await?;
     let leaves = rows.into_iter().map(Leave::from).collect();
@@ -184,7 +184,7 @@ async fn create(
     check.finish()?;
     let content = Content { kind: new.leave_type, first, last, reason, attachment };
 
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     attachment_is_own(&mut tx, &who, content.attachment.as_deref()).await?;
     let id = store::insert(&mut tx, who.institution, who.user, &content, app.now()).await?;
     let leave = lasting(find(&mut tx, who.institution, id).await?)?;
@@ -199,7 +199,7 @@ async fn show(
     who: Allowed<Use>,
     Segment(id): Segment<i64>,
 ) -> Result<Said<Leave>, Fail> {
-    let leave = visible(&mut app.db.read().await?, &who, id).await?;
+    let leave = visible(&mut app.db.read(who.institution).await?, &who, id).await?;
     Ok(Said("Data pengajuan izin berhasil diambil", leave))
 }
 
@@ -232,7 +232,7 @@ async fn decide(
     check.one_of("status", status, DECISIONS);
     let comment = check.optional_text("approval_comment", comment, 1..=COMMENT_MAX);
     check.finish()?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let before = visible(&mut tx, who, id).await?;
     let decided =
         store::decide(&mut tx, who.institution, id, status, who.user, comment.as_deref(), app.now()).await?;
@@ -260,7 +260,7 @@ async fn edit(app: &App, who: &Member, id: i64, new: Update) -> Result<Leave, Fa
     let content =
         Content { kind: new.leave_type, first: new.start_date, last: new.end_date, reason, attachment };
 
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let before = visible(&mut tx, who, id).await?;
     if before.user_id != who.user {
         // Who decides about somebody else's leave has to say what.
@@ -279,7 +279,7 @@ async fn edit(app: &App, who: &Member, id: i64, new: Update) -> Result<Leave, Fa
 }
 
 async fn delete(State(app): State<App>, who: Allowed<Use>, Segment(id): Segment<i64>) -> Result<Done, Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let leave = own(&mut tx, &who, id).await?;
     if !store::delete(&mut tx, who.institution, who.user, id).await? {
         return Err(processed());
@@ -298,7 +298,7 @@ async fn attach(
     Segment(id): Segment<i64>,
     upload: Result<Multipart, MultipartRejection>,
 ) -> Result<Said<Leave>, Fail> {
-    let leave = own(&mut app.db.read().await?, &who, id).await?;
+    let leave = own(&mut app.db.read(who.institution).await?, &who, id).await?;
     if leave.status != WAITING {
         return Err(processed());
     }
@@ -314,7 +314,7 @@ async fn hold(app: &App, who: &Member, before: &Leave, kept: &Kept) -> Result<Le
     let id = before.id;
     let content =
         Content { kind: None, first: None, last: None, reason: None, attachment: Some(kept.path()) };
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     if !store::edit(&mut tx, who.institution, who.user, id, &content, app.now()).await? {
         return Err(processed());
     }

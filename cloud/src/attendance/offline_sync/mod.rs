@@ -126,7 +126,7 @@ async fn list(
     Params(asked): Params<Asked>,
     page: Page,
 ) -> Result<Data<Paginated<Logged>>, Fail> {
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let zone = settings::load(&mut tx, who.institution).await?.schedule.zone;
     let filter = filter(asked, zone)?;
     let total = store::count(&mut tx, who.institution, &filter).await?;
@@ -160,7 +160,7 @@ async fn show(
     who: Allowed<ReadSyncLog>,
     Segment(id): Segment<i64>,
 ) -> Result<Data<Logged>, Fail> {
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let zone = settings::load(&mut tx, who.institution).await?.schedule.zone;
     let row = store::by_id(&mut tx, who.institution, id).await?.ok_or_else(unknown)?;
     let mut logged = logged(&mut tx, who.institution, zone, vec![row]).await?;

@@ -74,7 +74,7 @@ enum Decided {
 /// Decides every item, logs every item, and answers for every item.
 pub async fn run(app: &App, sender: Sender, items: Vec<Value>) -> Result<Outcomes, Fail> {
     let now = app.now();
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(sender.institution).await?;
     let settings = settings::load(&mut tx, sender.institution).await?;
     let mut entries = Vec::with_capacity(items.len());
     let mut candidates = Vec::new();

@@ -32,7 +32,7 @@ const TOKEN: &str = "OFFLINE_RETRY";
 /// The record as it stands in the books now. Another failure stays in the log, and is what this fails with.
 pub async fn run(app: &App, who: &Member, id: i64) -> Result<Offline, Fail> {
     let now = app.now();
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     // Whoever tries the same record meanwhile waits here, and then finds it decided.
     let Some(row) = store::claim_failed(&mut tx, who.institution, id, now).await? else {
         let known = store::by_id(&mut tx, who.institution, id).await?;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::{
     attendance::books::recompute,
     attendance::tests::{FAR, HERE, School, both, choose, class, count, school, student},
+    db::Cloud,
     identity::seed,
     testing::{START, TestApp},
 };
@@ -130,7 +131,7 @@ async fn the_senders_log_is_a_chain_without_gaps() {
         for task in tasks {
             assert_eq!(task.await.unwrap(), 2, "{}", t.on);
         }
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let rows: Vec<(i64, Uuid, String, String)> = tx
             .query("SELECT seq, log_id, body, hash FROM sync_records WHERE institution_id = $1 ORDER BY seq")
             .bind(school.id.0)
@@ -213,7 +214,7 @@ async fn a_failed_record_is_tried_again_until_it_holds_and_then_no_more() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
         let pupil = t.user(school.id, "1001", seed::STUDENT).await;
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         tx.query("UPDATE users SET is_active = FALSE WHERE id = $1").bind(pupil.0).run().await.unwrap();
         tx.commit().await.unwrap();
         send(&t, &school.admin, json!([item(pupil, "checkin", "2025-11-20 07:00:00"), "rubbish"])).await;
@@ -226,7 +227,7 @@ async fn a_failed_record_is_tried_again_until_it_holds_and_then_no_more() {
         let still = t.get(&format!("/api/offline-sync/{id}"), Some(&school.admin)).await.body["data"].clone();
         assert_eq!((&still["status"], &still["tries"], &still["reason"]), (&json!("failed"), &json!(2), &json!("inactive_person")));
 
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         tx.query("UPDATE users SET is_active = TRUE WHERE id = $1").bind(pupil.0).run().await.unwrap();
         tx.commit().await.unwrap();
         let tasks: Vec<_> = (0..4)
@@ -261,7 +262,7 @@ async fn a_failed_record_is_tried_again_until_it_holds_and_then_no_more() {
         let now = t.get(&format!("/api/offline-sync/{id}"), Some(&school.admin)).await.body["data"].clone();
         assert_eq!((&now["status"], &now["error_message"], &now["tries"]), (&json!("success"), &Value::Null, &json!(3)));
 
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         assert_eq!(recompute(&mut tx, school.id).await.unwrap(), [], "the books follow from the log");
         drop(tx);
         let rubbish = &failed["data"][0]["id"];

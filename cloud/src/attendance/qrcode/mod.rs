@@ -68,7 +68,7 @@ impl Verify {
 }
 
 async fn dynamic(State(app): State<App>, who: Allowed<ShowQr>) -> Result<Said<Shown>, Fail> {
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let interval = settings::load(&mut tx, who.institution).await?.qr_interval;
     let key = roster::qr_key(&mut tx, &app, who.institution).await?;
     let step = Step::at(app.now(), interval);
@@ -102,7 +102,7 @@ async fn whose(app: &App, who: &Allowed<Use>, asked: Option<UserId>, at: Millis)
     if !who.may(RecordOthers::CODE) {
         return Err(Fail::denied(RecordOthers::REFUSAL));
     }
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let person = people::by_id(&mut tx, institution, user).await?;
     let person = person.ok_or_else(|| Fail::not_found("User tidak ditemukan"))?;
     let class = if person.role() == Some(Role::Siswa) {

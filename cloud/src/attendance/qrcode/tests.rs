@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use crate::{
     attendance::tests::{HERE, both, choose, class, count, punch, school, shown, student},
+    db::Cloud,
     identity::seed,
     testing::START,
 };
@@ -104,7 +105,7 @@ async fn nobody_but_an_admin_records_somebody_else() {
         let again = send(&token, Some(teacher)).await;
         assert_eq!(again.body["message"], "Anda sudah melakukan absen masuk hari ini");
         assert_eq!(send(&school.admin, Some(pupil)).await.status, 200);
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let (class_id, operator): (i64, i64) = tx
             .query("SELECT class_id, operator_id FROM attendance WHERE institution_id = $1 AND user_id = $2")
             .bind(school.id.0)

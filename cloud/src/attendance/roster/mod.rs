@@ -86,7 +86,7 @@ async fn page(
 ) -> Result<Response, Refused> {
     let device = signed.active()?;
     let _place = app.sync.enter(&app, Load::Light).await?;
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(device.institution).await?;
     store::hold_still(&mut tx).await?;
     let head = store::head(&mut tx, device.institution).await?.ok_or_else(no_roster)?;
     let since = cursor.since.unwrap_or(0);
@@ -134,7 +134,7 @@ async fn digest_now(tx: &mut Tx, institution: InstitutionId) -> Result<Hash, Fai
 async fn snapshot(State(app): State<App>, signed: Signed) -> Result<Response, Fail> {
     let institution = signed.active()?.institution;
     let _place = app.sync.enter(&app, Load::Light).await?;
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(institution).await?;
     store::hold_still(&mut tx).await?;
     let head = store::head(&mut tx, institution).await?.ok_or_else(no_roster)?;
     let made = store::snapshot(&mut tx, institution).await?;
@@ -163,7 +163,7 @@ fn manifest(institution: InstitutionId, made: &store::SnapshotRow) -> anyhow::Re
 /// Cuts the roster into chunks, while nobody changes it.
 async fn materialise(app: &App, institution: InstitutionId) -> Result<store::SnapshotRow, Fail> {
     let now = app.now();
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(institution).await?;
     let head = store::lock_head(&mut tx, institution).await?.ok_or_else(no_roster)?;
     let entries: Vec<Entry> =
         store::living(&mut tx, institution).await?.into_iter().map(Entry::from).collect();
@@ -193,7 +193,7 @@ async fn chunk(
 ) -> Result<Response, Fail> {
     let institution = signed.active()?.institution;
     let _place = app.sync.enter(&app, Load::Light).await?;
-    let body = store::chunk(&mut app.db.read().await?, institution, hash).await?;
+    let body = store::chunk(&mut app.db.read(institution).await?, institution, hash).await?;
     let body = body.ok_or_else(|| Fail::not_found("Bagian roster tidak ditemukan"))?;
     // Named by its hash: it never changes.
     let headers = [

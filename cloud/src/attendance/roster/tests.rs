@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{Change, publish, purge, refresh, touch_everything, touch_people};
 use crate::{
     attendance::fleet::hand::HandBox,
+    db::Cloud,
     identity::{Actor, seed, user},
     testing::{START, TestApp},
 };
@@ -100,7 +101,7 @@ async fn manifest(t: &TestApp, sender: &HandBox) -> Manifest {
 }
 
 async fn touch(t: &TestApp, school: InstitutionId, people: &[UserId]) {
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     touch_people(&mut tx, &t.app, school, people).await.unwrap();
     tx.commit().await.unwrap();
 }
@@ -110,7 +111,7 @@ async fn publish_class(t: &TestApp, school: InstitutionId, key: &str, body: Opti
         Some(body) => Change::put(entity::CLASS, &key, body).unwrap(),
         None => Change::gone(entity::CLASS, &key),
     };
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     publish(&mut tx, &t.app, school, vec![change]).await.unwrap();
     tx.commit().await.unwrap();
 }
@@ -121,7 +122,7 @@ async fn a_box_takes_a_snapshot_and_then_what_changed() {
         let school = t.institution("A").await;
         let (student, teacher) =
             (t.user(school, "1001", seed::STUDENT).await, t.user(school, "2001", seed::TEACHER).await);
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         touch_everything(&mut tx, &t.app, school).await.unwrap();
         tx.commit().await.unwrap();
         let sender = HandBox::enrol(&t, school).await;
@@ -130,10 +131,10 @@ async fn a_box_takes_a_snapshot_and_then_what_changed() {
         let kinds: BTreeSet<&str> = held.entries.keys().map(|(entity, _)| entity.as_str()).collect();
         assert_eq!(kinds, BTreeSet::from(["institution", "keys", "person", "settings"]));
 
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         refresh(&mut tx, &t.app).await.unwrap();
         tx.commit().await.unwrap();
-        let latest = super::latest(&mut t.app.db.read().await.unwrap(), school).await.unwrap();
+        let latest = super::latest(&mut t.app.db.read(Cloud).await.unwrap(), school).await.unwrap();
         assert_eq!(latest.cast_unsigned(), held.cursor, "{} nothing changed, nothing is published", t.on);
         let (student_is, teacher_is) = (held.person(student), held.person(teacher));
         assert_eq!(
@@ -146,17 +147,17 @@ async fn a_box_takes_a_snapshot_and_then_what_changed() {
         );
         let keys: Keys = serde_json::from_str(&held.entries[&("keys".into(), String::new())].body).unwrap();
         assert_eq!(keys.cloud, [t.app.sync.key().public()]);
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         assert_eq!(keys.qr, super::qr_key(&mut tx, &t.app, school).await.unwrap().to_hex());
         let (epoch, secret) = super::card_key(&mut tx, &t.app, school).await.unwrap();
         assert_eq!(keys.cards, BTreeMap::from([(epoch, secret.public())]));
         drop(tx);
 
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         user::set_active(&mut tx, &t.app, Actor::System, teacher, false).await.unwrap();
         touch_people(&mut tx, &t.app, school, &[teacher, student]).await.unwrap();
         tx.commit().await.unwrap();
-        let down = super::down(&mut t.app.db.read().await.unwrap(), school).await.unwrap();
+        let down = super::down(&mut t.app.db.read(Cloud).await.unwrap(), school).await.unwrap();
         assert_eq!(down.revocations, down.latest, "{} somebody must stop coming in", t.on);
         assert_eq!(held.pull(&t).await, 1, "who did not change is not sent");
         let teacher_is = held.person(teacher);
@@ -177,7 +178,7 @@ async fn many_pages_tombstones_and_cursors_that_lead_nowhere() {
                 Change::put(entity::CLASS, &n, &json!({"id": n, "name": format!("Kelas \"{n}\"")})).unwrap()
             })
             .collect();
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         publish(&mut tx, &t.app, school, classes).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(held.pull(&t).await, PAGE_ENTRIES * 2 + 10, "{}", t.on);
@@ -189,7 +190,7 @@ async fn many_pages_tombstones_and_cursors_that_lead_nowhere() {
         assert!(manifest(&t, &sender).await.chunks.len() >= 3);
         let anew = Held::snapshot(&t, &sender).await;
         assert_eq!(anew.digest(), held.digest(), "{} both ways lead to the same roster", t.on);
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         refresh(&mut tx, &t.app).await.unwrap();
         tx.commit().await.unwrap();
         held.pull(&t).await;
@@ -216,7 +217,7 @@ async fn many_pages_tombstones_and_cursors_that_lead_nowhere() {
             );
         }
         t.clock.set(START.plus_millis(super::KEEP_TOMBSTONE_MS + 1));
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         purge(&mut tx, &t.app).await.unwrap();
         tx.commit().await.unwrap();
         let too_old = sender.get(&t, &format!("{ROSTER}?generation={}&since={}", old.0, old.1)).await;
@@ -246,7 +247,7 @@ async fn a_snapshot_is_made_once_for_each_state() {
         t.clock.set(START.plus_seconds(60));
         assert_eq!(manifest(&t, &sender).await, first);
         let made = "SELECT created_at FROM roster_snapshots";
-        let (at,): (i64,) = t.app.db.read().await.unwrap().query(made).one().await.unwrap();
+        let (at,): (i64,) = t.app.db.read(Cloud).await.unwrap().query(made).one().await.unwrap();
         assert_eq!(at, START.0, "{} kept while nothing changes", t.on);
         publish_class(&t, school, "1", Some(&json!({"id": 1, "name": "X"}))).await;
         let second = manifest(&t, &sender).await;
@@ -299,7 +300,7 @@ async fn a_change_that_commits_late_is_not_skipped() {
                 let t = t.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(Duration::from_millis(n % 5)).await;
-                    let mut tx = t.app.db.write().await.unwrap();
+                    let mut tx = t.app.db.write(Cloud).await.unwrap();
                     let change =
                         Change::put(entity::CLASS, &n, &json!({"id": n, "name": n.to_string()})).unwrap();
                     publish(&mut tx, &t.app, school, vec![change]).await.unwrap();

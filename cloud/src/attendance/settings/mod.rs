@@ -110,7 +110,7 @@ pub async fn put_texts(
 }
 
 async fn list(State(app): State<App>, who: Allowed<WriteSettings>) -> Result<Data<Vec<Shown>>, Fail> {
-    Ok(Data(shown(&mut app.db.read().await?, who.institution).await?))
+    Ok(Data(shown(&mut app.db.read(who.institution).await?, who.institution).await?))
 }
 
 async fn show(
@@ -119,7 +119,7 @@ async fn show(
     Segment(key): Segment<String>,
 ) -> Result<Data<Shown>, Fail> {
     let setting = find(&key)?;
-    Ok(Data(shown_one(&mut app.db.read().await?, who.institution, setting).await?))
+    Ok(Data(shown_one(&mut app.db.read(who.institution).await?, who.institution, setting).await?))
 }
 
 async fn update(
@@ -133,7 +133,7 @@ async fn update(
     let value = value(&mut check, "value".into(), new.value);
     let description = check.optional_text("description", new.description, 1..=255);
     check.finish()?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let change = Change { setting, value, description, field: "value".into() };
     apply(&mut tx, &app, who.actor(), who.institution, &[change]).await?;
     let now = shown_one(&mut tx, who.institution, setting).await?;
@@ -147,7 +147,7 @@ async fn update_many(
     Body(new): Body<UpdateMany>,
 ) -> Result<Said<Vec<Shown>>, Fail> {
     let changes = read_many(new)?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     apply(&mut tx, &app, who.actor(), who.institution, &changes).await?;
     let mut now = shown(&mut tx, who.institution).await?;
     tx.commit().await?;

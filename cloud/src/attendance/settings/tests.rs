@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use crate::{
     attendance::roster,
+    db::Cloud,
     identity::seed,
     testing::{START, TestApp},
 };
@@ -10,7 +11,7 @@ use crate::{
 /// A school with its keys, and its administrator's token.
 async fn school(t: &TestApp, code: &str, number: &str) -> (InstitutionId, String) {
     let school = t.institution(code).await;
-    let mut tx = t.app.db.write().await.unwrap();
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
     roster::ensure_keys(&mut tx, &t.app, school).await.unwrap();
     tx.commit().await.unwrap();
     let (_, token) = t.signed_in(school, number, seed::ADMIN).await;
@@ -18,7 +19,7 @@ async fn school(t: &TestApp, code: &str, number: &str) -> (InstitutionId, String
 }
 
 async fn version(t: &TestApp, school: InstitutionId) -> i64 {
-    super::load(&mut t.app.db.read().await.unwrap(), school).await.unwrap().schedule.version
+    super::load(&mut t.app.db.read(Cloud).await.unwrap(), school).await.unwrap().schedule.version
 }
 
 fn value_of(body: &Value, key: &str) -> String {
@@ -147,7 +148,7 @@ async fn a_school_changes_its_own_settings_only_and_leaves_a_trace() {
         let theirs = t.get("/api/settings/app_name", Some(&other_admin)).await;
         assert_eq!(theirs.body["data"]["value"], "Hadir");
         assert_eq!((version(&t, own).await, version(&t, other).await), (1, 0));
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let (count,): (i64,) = tx
             .query("SELECT COUNT(*) FROM audit_log WHERE institution_id = $1 AND action = 'setting.update' AND subject = 'setting:app_name'")
             .bind(own.0)

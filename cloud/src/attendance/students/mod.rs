@@ -121,7 +121,7 @@ async fn scan(
     let position = place::required(&mut check, scan.latitude, scan.longitude, scan.accuracy);
     check.finish()?;
 
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let settings = settings::load(&mut tx, who.institution).await?;
     let fence = place::verdict(&settings, position)?;
     let presented = match (number, code) {
@@ -163,7 +163,7 @@ async fn enter(
     candidate: Candidate,
     photo: Option<&Kept>,
 ) -> Result<Entered, Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(institution).await?;
     let student = candidate.user;
     if candidate.direction == Direction::CheckOut {
         let (schedule, at) = (candidate.schedule, candidate.trusted);
@@ -244,7 +244,7 @@ async fn bulk(
     Body(asked): Body<Bulk>,
 ) -> Result<Said<BulkDone>, Fail> {
     let class = asked.class_id.ok_or_else(|| Fail::invalid("class_id", Flaw::Missing))?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let settings = settings::load(&mut tx, who.institution).await?;
     let class = classes::find(&mut tx, who.institution, class).await?.id;
     let day = day_asked(&settings, asked.date, at)?;
@@ -312,7 +312,7 @@ async fn class_status(
     Segment(class): Segment<ClassId>,
     Params(on): Params<OnDay>,
 ) -> Result<Data<Vec<Attended>>, Fail> {
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let class = classes::find(&mut tx, who.institution, class).await?.id;
     let settings = settings::load(&mut tx, who.institution).await?;
     let day = on.date.unwrap_or_else(|| settings.schedule.zone.day(app.now()));

@@ -10,6 +10,7 @@ use crate::{
         roster,
         tests::{FAR, HERE, School, both, choose, class, count, picture, school, student},
     },
+    db::Cloud,
     identity::seed,
     testing::{START, TestApp},
 };
@@ -88,7 +89,7 @@ async fn a_card_is_scanned_once_and_the_second_time_tells_the_first() {
         let (status, answer) = scan(&t, &teacher, leaves.clone()).await;
         assert_eq!((status, &answer["data"]["type"]), (200, &json!("checkout")));
         assert_eq!(scan(&t, &teacher, leaves).await.0, 400);
-        let mut tx = t.app.db.read().await.unwrap();
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
         let (class_id, operator): (i64, Option<i64>) = tx
             .query("SELECT class_id, operator_id FROM attendance WHERE institution_id = $1")
             .bind(school.id.0)
@@ -167,7 +168,7 @@ async fn cards_that_let_nobody_in() {
         assert_eq!(unknown, (404, refusal("Kelas tidak ditemukan")));
         assert_eq!((count(&t, ROWS, &school).await, count(&t, ROWS, &other).await), (0, 0));
 
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         let (epoch, key) = roster::card_key(&mut tx, &t.app, school.id).await.unwrap();
         drop(tx);
         let unheard_of =

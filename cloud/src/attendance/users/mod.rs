@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     app::App,
-    db::Tx,
+    db::{Cloud, Tx},
     fail::{Fail, Flaw},
     http::{Allowed, Body, Check, Member, Page, Params, Patch, Segment},
     identity::{
@@ -106,7 +106,7 @@ async fn list(
     page: Page,
 ) -> Result<Said<Paginated<Person>>, Fail> {
     let filter = filter(asked)?;
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     let total = store::count(&mut tx, who.institution, &filter).await?;
     let people = store::page(&mut tx, who.institution, &filter, &page).await?;
     Ok(Said("Data pengguna berhasil diambil", Paginated::new(&page, people, total)))
@@ -133,7 +133,7 @@ async fn show(
     who: Allowed<WriteUsers>,
     Segment(id): Segment<UserId>,
 ) -> Result<Said<Person>, Fail> {
-    let person = find(&mut app.db.read().await?, who.institution, id).await?;
+    let person = find(&mut app.db.read(who.institution).await?, who.institution, id).await?;
     Ok(Said("Data pengguna berhasil diambil", person))
 }
 
@@ -184,7 +184,7 @@ async fn enter(
     role: i64,
     active: bool,
 ) -> Result<Person, Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let id = user::create(&mut tx, app, who.actor(), account, taken()).await?;
     user::set_role(&mut tx, app, who.actor(), id, role).await?;
     if !active {
@@ -234,7 +234,7 @@ async fn read(app: &App, who: &Member, id: UserId, new: Update) -> Result<Change
     check.that(!own || stays, "is_active", said("Anda tidak dapat menonaktifkan akun sendiri"));
     check.finish()?;
 
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(who.institution).await?;
     changeable(&mut tx, who, id).await?;
     let photo_path = match new.photo_path {
         Patch::Set(path) if !files::belongs(&mut tx, who.institution, id, &path).await? => Patch::Keep,
@@ -250,7 +250,7 @@ async fn read(app: &App, who: &Member, id: UserId, new: Update) -> Result<Change
 }
 
 async fn apply(app: &App, who: &Member, id: UserId, change: &Change) -> Result<Person, Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let before = changeable(&mut tx, who, id).await?;
     user::set_profile(&mut tx, app, id, &change.profile, taken()).await?;
     if let Some(role) = change.role.filter(|role| before.role_id != Some(*role)) {
@@ -288,7 +288,7 @@ async fn delete(
 
 /// `false`: something refers to him, and nothing was changed.
 async fn remove(app: &App, who: &Member, id: UserId) -> Result<bool, Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let before = changeable(&mut tx, who, id).await?;
     if store::is_recorded(&mut tx, who.institution, id).await? {
         return Ok(false);
@@ -305,7 +305,7 @@ async fn remove(app: &App, who: &Member, id: UserId) -> Result<bool, Fail> {
 }
 
 async fn deactivate(app: &App, who: &Member, id: UserId) -> Result<(), Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let before = changeable(&mut tx, who, id).await?;
     set_active(&mut tx, app, who, id, false).await?;
     roster::touch_person(&mut tx, app, who.institution, id).await?;
@@ -358,7 +358,7 @@ async fn unique(
     email: Option<&str>,
     except: Option<UserId>,
 ) -> Result<(), Fail> {
-    let mut tx = app.db.read().await?;
+    let mut tx = app.db.read(Cloud).await?;
     let mut check = Check::new();
     if let Some(number) = number {
         let taken = user::name_in_use(&mut tx, Key::Number(number), except).await?;

@@ -5,6 +5,7 @@ use crate::{
         HERE, School, both, class, count, join, one_page, punch, refuses_pages_that_are_none,
         refuses_what_is_no_body, school, shown, student,
     },
+    db::Cloud,
     identity::{Actor, seed, user},
     testing::{PASSWORD, START, TestApp},
 };
@@ -349,7 +350,7 @@ async fn nobody_locks_himself_out_or_takes_over_the_core() {
         assert_eq!(t.get("/api/user", Some(&school.admin)).await.status, 200);
 
         let above = t.user(school.id, "2009", seed::TEACHER).await;
-        let mut tx = t.app.db.write().await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
         user::set_role(&mut tx, &t.app, Actor::System, above, seed::SUPER_ADMIN).await.unwrap();
         tx.commit().await.unwrap();
         let path = format!("/api/users/{above}");

@@ -88,7 +88,7 @@ async fn create(
     let mut check = Check::new();
     let name = check.text("name", new.name, 1..=NAME_MAX);
     check.finish()?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     if let Some(teacher) = new.homeroom_teacher_id {
         teaches(&mut tx, who.institution, teacher).await?;
     }
@@ -113,7 +113,7 @@ async fn update(
     let name = check.optional_text("name", new.name, 1..=NAME_MAX);
     check.finish()?;
     let teacher = new.homeroom_teacher_id;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let before = find(&mut tx, who.institution, id).await?;
     if let Patch::Set(teacher) = teacher {
         teaches(&mut tx, who.institution, teacher).await?;
@@ -134,7 +134,7 @@ async fn delete(
     who: Allowed<WriteClasses>,
     Segment(id): Segment<ClassId>,
 ) -> Result<Done, Fail> {
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let before = find(&mut tx, who.institution, id).await?;
     let in_use = || Fail::conflict("Tidak dapat menghapus kelas yang masih memiliki siswa");
     if store::has_students(&mut tx, who.institution, id).await? {
@@ -158,7 +158,7 @@ async fn assign(
     Body(group): Body<Group>,
 ) -> Result<Told<Assigned>, Fail> {
     let (students, year) = read(group)?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let class = shown(&mut tx, who.institution, id).await?;
     let people = of_school(&mut tx, who.institution, &students).await?;
     let mut check = Check::new();
@@ -184,7 +184,7 @@ async fn remove(
     Body(group): Body<Group>,
 ) -> Result<Told<Removed>, Fail> {
     let (students, year) = read(group)?;
-    let mut tx = app.db.write().await?;
+    let mut tx = app.db.write(who.institution).await?;
     let class = find(&mut tx, who.institution, id).await?;
     of_school(&mut tx, who.institution, &students).await?;
     let removed_count = store::remove(&mut tx, who.institution, id, &students, year).await?;

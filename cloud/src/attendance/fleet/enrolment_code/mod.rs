@@ -48,7 +48,10 @@ pub fn hash(code: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{START, TestApp};
+    use crate::{
+        db::Cloud,
+        testing::{START, TestApp},
+    };
 
     #[test]
     fn however_it_is_typed() {
@@ -62,13 +65,13 @@ mod tests {
     async fn a_code_is_stored_as_its_hash_for_a_day() {
         TestApp::both(async |t| {
             let school = t.institution("SMAN1").await;
-            let mut tx = t.app.db.write().await.unwrap();
+            let mut tx = t.app.db.write(Cloud).await.unwrap();
             let code = make(&mut tx, &t.app, Actor::System, school).await.unwrap();
             let other = make(&mut tx, &t.app, Actor::System, school).await.unwrap();
             tx.commit().await.unwrap();
             assert_ne!(code, other);
             assert_eq!((code.len(), &code[5..6]), (11, "-"), "{code}");
-            let mut tx = t.app.db.read().await.unwrap();
+            let mut tx = t.app.db.read(Cloud).await.unwrap();
             let found = "SELECT institution_id, expires_at FROM enrolment_codes WHERE code_hash = $1";
             let (id, expires): (i64, i64) = tx.query(found).bind(hash(&code)).one().await.unwrap();
             assert_eq!((id, expires), (school.0, START.0 + LIFE_MS), "{}", t.on);
