@@ -12,6 +12,7 @@ pub mod http;
 pub mod identity;
 pub mod jobs;
 pub mod ops;
+pub mod print;
 pub mod seal;
 #[cfg(test)]
 mod testing;
