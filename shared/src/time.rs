@@ -7,6 +7,7 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use uuid::Uuid;
 
@@ -57,7 +58,7 @@ impl From<i64> for Millis {
 
 /// A calendar day of a school, in the school's own zone. One that is read from outside has a year of four digits: what lies
 /// beyond, no school has seen, and databases disagree about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct SchoolDay(pub NaiveDate);
 
@@ -81,6 +82,11 @@ impl SchoolDay {
     /// The academic year the day lies in, by the year it began: Indonesian schools begin in July.
     pub fn academic_year(self) -> i64 {
         i64::from(self.0.year()) - i64::from(self.0.month() < 7)
+    }
+
+    /// The first day of the academic year that begins in `year`; `None` for a year no calendar has.
+    pub fn first_of(year: i64) -> Option<Self> {
+        NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, 7, 1).map(Self)
     }
 }
 
@@ -334,6 +340,8 @@ mod tests {
         for (day, year) in [("2025-06-30", 2024), ("2025-07-01", 2025), ("2026-01-01", 2025)] {
             assert_eq!(day.parse::<SchoolDay>().unwrap().academic_year(), year, "{day}");
         }
+        assert_eq!(SchoolDay::first_of(2025), Some("2025-07-01".parse().unwrap()));
+        assert_eq!(SchoolDay::first_of(i64::MAX), None);
     }
 
     #[test]
