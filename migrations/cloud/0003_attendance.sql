@@ -37,15 +37,21 @@ CREATE TABLE classes (
 );
 CREATE UNIQUE INDEX classes_by_name ON classes (institution_id, name);
 
+-- Who is in a class, and since when. In it on a day: the day is of the academic year, joined_on <= day, and left_on is NULL
+-- or later. Nobody is deleted from it who was in it for a day.
 CREATE TABLE class_students (
     id             $ID,
     institution_id BIGINT NOT NULL REFERENCES institutions (id),
     class_id       BIGINT NOT NULL REFERENCES classes (id),
     student_id     BIGINT NOT NULL REFERENCES users (id),
-    academic_year  BIGINT NOT NULL,
-    created_at     BIGINT NOT NULL,
-    UNIQUE (institution_id, class_id, student_id, academic_year)
+    academic_year  BIGINT NOT NULL,                           -- the year it begins in
+    joined_on      DATE NOT NULL,                             -- the first day
+    left_on        DATE CHECK (left_on > joined_on),          -- the first day no more; NULL: still in it
+    created_at     BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX class_students_open ON class_students (institution_id, class_id, student_id, academic_year)
+    WHERE left_on IS NULL;
+CREATE INDEX class_students_by_class ON class_students (institution_id, class_id, academic_year);
 CREATE INDEX class_students_by_student ON class_students (institution_id, student_id, academic_year);
 
 CREATE TABLE student_cards (
@@ -105,7 +111,8 @@ CREATE TABLE announcements (
 );
 CREATE INDEX announcements_by_institution ON announcements (institution_id, id);
 
--- One check-in and one check-out per person and school day: the natural key. A row is never edited or deleted.
+-- One check-in and one check-out per person and school day: the natural key. A row is never edited or deleted. Beside them
+-- stand the absences (alpha) that were marked when a day was over; a check-in of that day that comes later supersedes one.
 CREATE TABLE attendance (
     id             $ID,
     institution_id BIGINT NOT NULL,
@@ -132,8 +139,34 @@ CREATE TABLE attendance (
     operator_id    BIGINT,
     created_at     BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX attendance_natural_key ON attendance (institution_id, user_id, day, type);
+CREATE UNIQUE INDEX attendance_natural_key ON attendance (institution_id, user_id, day, type) WHERE status <> 'alpha';
+CREATE UNIQUE INDEX attendance_alpha_key ON attendance (institution_id, user_id, day, type) WHERE status = 'alpha';
 CREATE INDEX attendance_by_day ON attendance (institution_id, day, user_id);
+
+-- What somebody decided about a person's day afterwards. Of several about one person, day and direction the last by id counts,
+-- over whatever was recorded before it or comes later.
+CREATE TABLE attendance_corrections (
+    id                  $ID,
+    institution_id      BIGINT NOT NULL REFERENCES institutions (id),
+    attendance_id       BIGINT NOT NULL REFERENCES attendance (id), -- the row somebody looked at
+    user_id             BIGINT NOT NULL REFERENCES users (id),
+    day                 DATE NOT NULL,
+    type                TEXT NOT NULL CHECK (type IN ('checkin', 'checkout')),
+    status_before       TEXT NOT NULL,
+    status_after        TEXT NOT NULL CHECK (status_after IN ('hadir', 'terlambat', 'izin', 'sakit', 'alpha')),
+    late_minutes_before BIGINT NOT NULL,
+    late_minutes_after  BIGINT NOT NULL,
+    reason              TEXT NOT NULL,
+    corrected_by        BIGINT NOT NULL REFERENCES users (id),
+    created_at          BIGINT NOT NULL
+);
+CREATE INDEX attendance_corrections_by_day ON attendance_corrections (institution_id, user_id, day, type, id);
+
+-- The last day whose absences were marked.
+CREATE TABLE absence_marks (
+    institution_id BIGINT PRIMARY KEY REFERENCES institutions (id),
+    through        DATE NOT NULL
+);
 
 -- What was uploaded: the bytes lie in the object store under the same key, which is random and says nothing.
 CREATE TABLE files (

@@ -67,16 +67,18 @@ pub async fn class(t: &TestApp, school: &School, name: &str, teacher: Option<Use
     ClassId(id)
 }
 
-/// Puts a student into a class for the academic year that begins in 2025, the year of [`crate::testing::START`].
+/// Puts a student into a class for the academic year that begins in 2025, the year of [`crate::testing::START`], since its
+/// first school day.
 pub async fn join(t: &TestApp, school: &School, class: ClassId, student: UserId) {
     let mut tx = t.app.db.write(Cloud).await.unwrap();
     tx.query(
-        "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, created_at)
-         VALUES ($1, $2, $3, 2025, $4)",
+        "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, joined_on, created_at)
+         VALUES ($1, $2, $3, 2025, $4, $5)",
     )
     .bind(school.id.0)
     .bind(class.0)
     .bind(student.0)
+    .bind("2025-07-14".parse::<chrono::NaiveDate>().unwrap())
     .bind(t.app.now().0)
     .run()
     .await

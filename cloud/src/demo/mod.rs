@@ -128,11 +128,11 @@ async fn place<'s>(tx: &mut Tx, app: &App, school: &'s School, hash: &str) -> Re
 /// Who is in which class, the cards, the calendar, and what happened in the last month.
 async fn fill(tx: &mut Tx, app: &App, placed: &Placed<'_>, days: u64) -> Result<usize, Fail> {
     let now = app.now();
-    let year = placed.today.academic_year();
+    let since = SchoolDay::first_of(placed.today.academic_year()).unwrap_or(placed.today);
     for person in placed.school.students() {
         let student = placed.person(&person.number)?;
         if let Some(class) = person.class.and_then(|index| placed.classes.get(index)) {
-            store::insert_membership(tx, placed.id, *class, student, year, now).await?;
+            store::insert_membership(tx, placed.id, *class, student, since, now).await?;
         }
         card(tx, app, placed.id, student, &person.number).await?;
     }

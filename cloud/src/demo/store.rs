@@ -37,17 +37,18 @@ pub async fn insert_membership(
     institution: InstitutionId,
     class: ClassId,
     student: UserId,
-    year: i64,
+    since: SchoolDay,
     now: Millis,
 ) -> sqlx::Result<()> {
     tx.query(
-        "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, created_at)
-         VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, joined_on, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(institution.0)
     .bind(class.0)
     .bind(student.0)
-    .bind(year)
+    .bind(since.academic_year())
+    .bind(since.0)
     .bind(now.0)
     .run()
     .await?;

@@ -5,6 +5,7 @@
 //!   decide differently from another;
 //! - a row is never edited and never deleted: what was entered first stands, and the second record of a key is a duplicate
 //!   (it says the same) or a conflict (it says otherwise);
+//! - an absence that was marked when the day was over does not stand in the way of who turns out to have come;
 //! - the status follows from the record's own schedule and its trusted time, not from the settings of today;
 //! - of two boxes that enter the same key at once, one wins and the other is told so: the unique key decides, and the
 //!   loser compares with what won.

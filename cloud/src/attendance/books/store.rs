@@ -63,7 +63,7 @@ struct StandingRow {
     event_id: Uuid,
 }
 
-/// What stands of these people on these days, in both directions.
+/// What stands of these people on these days, in both directions. An absence that was marked does not: who comes supersedes it.
 pub async fn standing(
     tx: &mut Tx,
     institution: InstitutionId,
@@ -76,10 +76,11 @@ pub async fn standing(
         .query_split(
             "SELECT a.id, a.user_id, a.day, a.type, a.status, a.early_minutes, a.event_id
              FROM UNNEST($2::BIGINT[], $3::DATE[]) AS k (user_id, day)
-             JOIN attendance a ON a.institution_id = $1 AND a.user_id = k.user_id AND a.day = k.day",
+             JOIN attendance a ON a.institution_id = $1 AND a.user_id = k.user_id AND a.day = k.day
+                AND a.status <> 'alpha'",
             "SELECT a.id, a.user_id, a.day, a.type, a.status, a.early_minutes, a.event_id
              FROM jsonb_each($2) AS k CROSS JOIN attendance a
-             WHERE a.institution_id = $1 AND a.user_id = k.value ->> 0 AND a.day = k.value ->> 1",
+             WHERE a.institution_id = $1 AND a.user_id = k.value ->> 0 AND a.day = k.value ->> 1 AND a.status <> 'alpha'",
         )
         .bind(institution.0)
         .bind_split(|| days.iter().map(|day| day.0).collect::<Vec<_>>(), || json!(days).to_string())
@@ -126,7 +127,7 @@ pub async fn enter(
                 $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::TEXT[], $12::FLOAT8[], $13::FLOAT8[], $14::FLOAT8[],
                 $15::TEXT[], $16::TEXT[], $17::TEXT[], $18::BIGINT[], $19::BIGINT[], $20::UUID[], $21::UUID[],
                 $22::TEXT[], $23::BIGINT[]) AS r
-             ON CONFLICT (institution_id, user_id, day, type) DO NOTHING RETURNING id, user_id, day, type",
+             ON CONFLICT (institution_id, user_id, day, type) WHERE status <> 'alpha' DO NOTHING RETURNING id, user_id, day, type",
             "INSERT INTO attendance (institution_id, created_at, user_id, day, type, status, late_minutes,
                 early_minutes, claimed_at, trusted_at, time_grade, latitude, longitude, accuracy, fence, photo_path,
                 qr_token_used, class_id, rules_version, event_id, device_id, gate, operator_id)
@@ -135,7 +136,7 @@ pub async fn enter(
                 value ->> 14, value ->> 15, value ->> 16, unhex(value ->> 17), unhex(value ->> 18), value ->> 19,
                 value ->> 20
              FROM jsonb_each($3) WHERE TRUE
-             ON CONFLICT (institution_id, user_id, day, type) DO NOTHING RETURNING id, user_id, day, type",
+             ON CONFLICT (institution_id, user_id, day, type) WHERE status <> 'alpha' DO NOTHING RETURNING id, user_id, day, type",
         )
         .bind(institution.0)
         .bind(now.0)
@@ -263,7 +264,7 @@ pub async fn evidence(
          FROM sync_records r
          LEFT JOIN attendance a ON a.id = r.attendance_id AND a.institution_id = r.institution_id
          LEFT JOIN attendance i ON i.institution_id = a.institution_id AND i.user_id = a.user_id AND i.day = a.day
-            AND i.type = 'checkin'
+            AND i.type = 'checkin' AND i.status <> 'alpha'
          WHERE r.institution_id = $1 AND r.id > $2 AND r.user_id IS NOT NULL AND r.verdict IN ('stored', 'duplicate')
          ORDER BY r.id LIMIT $3",
     )

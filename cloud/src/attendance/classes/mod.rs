@@ -1,8 +1,10 @@
 //! Classes (*rombel*) and who is in them. Section 8 of the contract.
 //!
-//! What always holds: a class is seen by its own school only. Who is in a class is said per academic year.
+//! What always holds: a class is seen by its own school only. Who is in a class is said per academic year, from a day and to a
+//! day, and is never forgotten: last month's answer stays last month's.
 
 use axum::{Router, extract::State, routing::get};
+use chrono::NaiveDate;
 use hadir_shared::{
     ids::{ClassId, InstitutionId, UserId},
     time::{Millis, SchoolDay},
@@ -63,13 +65,17 @@ struct Year {
     academic_year: Option<i64>,
 }
 
-/// That a student is in a class in a year.
+/// That a student is, was or will be in a class in a year.
 #[derive(Debug, Clone, Serialize, FromRow)]
 struct Membership {
     id: i64,
     student_id: i64,
     class_id: i64,
     academic_year: i64,
+    /// The first day.
+    joined_on: NaiveDate,
+    /// The first day no more.
+    left_on: Option<NaiveDate>,
     #[sqlx(try_from = "i64")]
     #[serde(serialize_with = "dialect::instant")]
     created_at: Millis,
@@ -115,8 +121,8 @@ async fn students(
     let class = find(&mut tx, who.institution, id).await?;
     let today = settings::load(&mut tx, who.institution).await?.schedule.zone.day(app.now());
     let year = asked.academic_year.unwrap_or_else(|| today.academic_year());
-    let people = people::of_class(&mut tx, who.institution, id, year).await?;
-    let memberships = store::memberships(&mut tx, who.institution, id, year).await?;
+    let people = people::assigned_to(&mut tx, who.institution, id, year, today).await?;
+    let memberships = store::memberships(&mut tx, who.institution, id, year, today).await?;
     let with_membership = |person: Person| {
         let own = memberships.iter().filter(|m| m.student_id == person.id.0).cloned();
         Student { student_classes: own.collect(), person }
@@ -146,7 +152,7 @@ pub async fn of_student(
     student: UserId,
     day: SchoolDay,
 ) -> Result<Option<ClassId>, Fail> {
-    Ok(store::of_student(tx, institution, student, day.academic_year()).await?)
+    Ok(store::of_student(tx, institution, student, day).await?)
 }
 
 /// Whether a student is in this very class on a day.
@@ -157,7 +163,7 @@ pub async fn has_student(
     student: UserId,
     day: SchoolDay,
 ) -> Result<bool, Fail> {
-    Ok(store::has_student(tx, institution, class, student, day.academic_year()).await?)
+    Ok(store::has_student(tx, institution, class, student, day).await?)
 }
 
 async fn with_teachers(

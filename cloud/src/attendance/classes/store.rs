@@ -1,6 +1,6 @@
 use hadir_shared::{
     ids::{ClassId, InstitutionId, UserId},
-    time::Millis,
+    time::{Millis, SchoolDay},
 };
 
 use super::{Class, Membership};
@@ -30,14 +30,16 @@ pub async fn memberships(
     institution: InstitutionId,
     class: ClassId,
     year: i64,
+    today: SchoolDay,
 ) -> sqlx::Result<Vec<Membership>> {
     tx.query(
-        "SELECT id, student_id, class_id, academic_year, created_at FROM class_students
-         WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3",
+        "SELECT id, student_id, class_id, academic_year, joined_on, left_on, created_at FROM class_students
+         WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3 AND (left_on IS NULL OR left_on > $4) ORDER BY id",
     )
     .bind(institution.0)
     .bind(class.0)
     .bind(year)
+    .bind(today.0)
     .all()
     .await
 }
@@ -47,16 +49,17 @@ pub async fn of_student(
     tx: &mut Tx,
     institution: InstitutionId,
     student: UserId,
-    year: i64,
+    day: SchoolDay,
 ) -> sqlx::Result<Option<ClassId>> {
     let row: Option<(i64,)> = tx
         .query(
             "SELECT class_id FROM class_students WHERE institution_id = $1 AND student_id = $2 AND academic_year = $3
-             ORDER BY id DESC LIMIT 1",
+             AND joined_on <= $4 AND (left_on IS NULL OR left_on > $4) ORDER BY joined_on DESC, id DESC LIMIT 1",
         )
         .bind(institution.0)
         .bind(student.0)
-        .bind(year)
+        .bind(day.academic_year())
+        .bind(day.0)
         .opt()
         .await?;
     Ok(row.map(|(id,)| ClassId(id)))
@@ -67,17 +70,19 @@ pub async fn has_student(
     institution: InstitutionId,
     class: ClassId,
     student: UserId,
-    year: i64,
+    day: SchoolDay,
 ) -> sqlx::Result<bool> {
     let row: Option<(i64,)> = tx
         .query(
             "SELECT id FROM class_students
-             WHERE institution_id = $1 AND class_id = $2 AND student_id = $3 AND academic_year = $4",
+             WHERE institution_id = $1 AND class_id = $2 AND student_id = $3 AND academic_year = $4
+             AND joined_on <= $5 AND (left_on IS NULL OR left_on > $5) LIMIT 1",
         )
         .bind(institution.0)
         .bind(class.0)
         .bind(student.0)
-        .bind(year)
+        .bind(day.academic_year())
+        .bind(day.0)
         .opt()
         .await?;
     Ok(row.is_some())
@@ -143,10 +148,12 @@ pub async fn update(
     .await
 }
 
-/// In whatever year.
+/// In whatever year, and not gone from it.
 pub async fn has_students(tx: &mut Tx, institution: InstitutionId, id: ClassId) -> sqlx::Result<bool> {
     let row: Option<(i64,)> = tx
-        .query("SELECT id FROM class_students WHERE institution_id = $1 AND class_id = $2 LIMIT 1")
+        .query(
+            "SELECT id FROM class_students WHERE institution_id = $1 AND class_id = $2 AND left_on IS NULL LIMIT 1",
+        )
         .bind(institution.0)
         .bind(id.0)
         .opt()
@@ -154,11 +161,12 @@ pub async fn has_students(tx: &mut Tx, institution: InstitutionId, id: ClassId) 
     Ok(row.is_some())
 }
 
-/// `false`: attendance was recorded in it.
+/// `false`: somebody was in it, or attendance was recorded in it.
 pub async fn delete_unused(tx: &mut Tx, institution: InstitutionId, id: ClassId) -> sqlx::Result<bool> {
     let gone = tx
         .query(
             "DELETE FROM classes WHERE institution_id = $1 AND id = $2
+             AND NOT EXISTS (SELECT 1 FROM class_students WHERE institution_id = $1 AND class_id = $2)
              AND NOT EXISTS (SELECT 1 FROM attendance WHERE institution_id = $1 AND class_id = $2)",
         )
         .bind(institution.0)
@@ -168,29 +176,38 @@ pub async fn delete_unused(tx: &mut Tx, institution: InstitutionId, id: ClassId)
     Ok(gone == 1)
 }
 
-/// Those who were not in it yet. The two take a list of ids differently.
+/// Puts those into a class who are not in it, from a day on. Who left later than that is in it again from the day he left: nobody
+/// is in a class twice on one day. The two take a list of ids differently.
 pub async fn assign(
     tx: &mut Tx,
     institution: InstitutionId,
     id: ClassId,
     students: &[UserId],
     year: i64,
+    from: SchoolDay,
     now: Millis,
 ) -> sqlx::Result<Vec<Membership>> {
     let mut made: Vec<Membership> = tx
         .query_split(
-            "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, created_at)
-             SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), u.id, CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM users u
-             WHERE u.institution_id = $1 AND u.id = ANY($5) ORDER BY u.id
-             ON CONFLICT DO NOTHING RETURNING id, student_id, class_id, academic_year, created_at",
-            "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, created_at)
-             SELECT $1, $2, u.id, $3, $4 FROM users u
-             WHERE u.institution_id = $1 AND u.id IN (SELECT value FROM json_each($5)) ORDER BY u.id
-             ON CONFLICT DO NOTHING RETURNING id, student_id, class_id, academic_year, created_at",
+            "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, joined_on, created_at)
+             SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), u.id, CAST($3 AS BIGINT), GREATEST(CAST($4 AS DATE), (
+                SELECT MAX(s.left_on) FROM class_students s
+                WHERE s.institution_id = $1 AND s.class_id = $2 AND s.student_id = u.id AND s.academic_year = $3)),
+                CAST($5 AS BIGINT) FROM users u
+             WHERE u.institution_id = $1 AND u.id = ANY($6) ORDER BY u.id
+             ON CONFLICT DO NOTHING RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
+            "INSERT INTO class_students (institution_id, class_id, student_id, academic_year, joined_on, created_at)
+             SELECT $1, $2, u.id, $3, MAX($4, COALESCE((
+                SELECT MAX(s.left_on) FROM class_students s
+                WHERE s.institution_id = $1 AND s.class_id = $2 AND s.student_id = u.id AND s.academic_year = $3), $4)),
+                $5 FROM users u
+             WHERE u.institution_id = $1 AND u.id IN (SELECT value FROM json_each($6)) ORDER BY u.id
+             ON CONFLICT DO NOTHING RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
         )
         .bind(institution.0)
         .bind(id.0)
         .bind(year)
+        .bind(from.0)
         .bind(now.0)
         .bind_split(|| numbers(students), || serde_json::json!(students).to_string())
         .all()
@@ -199,26 +216,48 @@ pub async fn assign(
     Ok(made)
 }
 
-/// How many of them were in it. The two take a list of ids differently.
+/// How many of them were in it; from `day` on they are not. Who came on that day or later was never in it, and leaves no row.
+/// The two take a list of ids differently.
 pub async fn remove(
     tx: &mut Tx,
     institution: InstitutionId,
     id: ClassId,
     students: &[UserId],
     year: i64,
+    day: SchoolDay,
 ) -> sqlx::Result<u64> {
-    tx.query_split(
-        "DELETE FROM class_students WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3
-         AND student_id = ANY($4)",
-        "DELETE FROM class_students WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3
-         AND student_id IN (SELECT value FROM json_each($4))",
-    )
-    .bind(institution.0)
-    .bind(id.0)
-    .bind(year)
-    .bind_split(|| numbers(students), || serde_json::json!(students).to_string())
-    .run()
-    .await
+    let left = tx
+        .query_split(
+            "UPDATE class_students SET left_on = $4
+             WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3 AND student_id = ANY($5)
+                AND joined_on < $4 AND (left_on IS NULL OR left_on > $4)",
+            "UPDATE class_students SET left_on = $4
+             WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3
+                AND student_id IN (SELECT value FROM json_each($5))
+                AND joined_on < $4 AND (left_on IS NULL OR left_on > $4)",
+        )
+        .bind(institution.0)
+        .bind(id.0)
+        .bind(year)
+        .bind(day.0)
+        .bind_split(|| numbers(students), || serde_json::json!(students).to_string())
+        .run()
+        .await?;
+    let never_came = tx
+        .query_split(
+            "DELETE FROM class_students WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3
+                AND student_id = ANY($5) AND joined_on >= $4",
+            "DELETE FROM class_students WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3
+                AND student_id IN (SELECT value FROM json_each($5)) AND joined_on >= $4",
+        )
+        .bind(institution.0)
+        .bind(id.0)
+        .bind(year)
+        .bind(day.0)
+        .bind_split(|| numbers(students), || serde_json::json!(students).to_string())
+        .run()
+        .await?;
+    Ok(left + never_came)
 }
 
 fn numbers(ids: &[UserId]) -> Vec<i64> {

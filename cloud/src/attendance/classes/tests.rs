@@ -37,7 +37,8 @@ async fn classes_and_who_is_in_them() {
         let mut andi = person(first, "1001", 1);
         let membership = list[0]["student_classes"][0].clone();
         andi["student_classes"] = json!([{
-            "id": membership["id"], "student_id": first, "class_id": room, "academic_year": 2025, "created_at": at,
+            "id": membership["id"], "student_id": first, "class_id": room, "academic_year": 2025, "joined_on": "2025-07-14",
+            "left_on": null, "created_at": at,
         }]);
         assert_eq!(list[0], andi, "by name");
         assert_eq!(list[1]["id"], json!(second));

@@ -145,8 +145,8 @@ async fn own(tx: &mut Tx, who: &Member, today: SchoolDay) -> Result<Part, Fail> 
 }
 
 async fn teacher(tx: &mut Tx, who: &Member, today: SchoolDay) -> Result<Part, Fail> {
-    let (institution, teacher, year) = (who.institution, who.user, today.academic_year());
-    let count = store::of_homeroom(tx, institution, teacher, year, today).await?;
+    let (institution, teacher) = (who.institution, who.user);
+    let count = store::of_homeroom(tx, institution, teacher, today).await?;
     Ok(Part::Teacher {
         classes: classes::of_teacher(tx, institution, teacher).await?,
         attendance_statistics: OfHomeroom {
@@ -155,7 +155,7 @@ async fn teacher(tx: &mut Tx, who: &Member, today: SchoolDay) -> Result<Part, Fa
             late: count.late,
             absent: count.total - count.came,
         },
-        recent_leaves: leaves::newest_of_homeroom(tx, institution, teacher, year, RECENT_LEAVES).await?,
+        recent_leaves: leaves::newest_of_homeroom(tx, institution, teacher, today, RECENT_LEAVES).await?,
     })
 }
 

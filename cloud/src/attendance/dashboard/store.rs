@@ -69,7 +69,6 @@ pub async fn of_homeroom(
     tx: &mut Tx,
     institution: InstitutionId,
     teacher: UserId,
-    year: i64,
     day: SchoolDay,
 ) -> sqlx::Result<Count> {
     tx.query(
@@ -82,11 +81,12 @@ pub async fn of_homeroom(
          WHERE u.institution_id = $1 AND u.is_active AND u.id IN (
             SELECT s.student_id FROM class_students s
             JOIN classes c ON c.institution_id = s.institution_id AND c.id = s.class_id
-            WHERE s.institution_id = $1 AND s.academic_year = $3 AND c.homeroom_teacher_id = $2)",
+            WHERE s.institution_id = $1 AND s.academic_year = $3 AND c.homeroom_teacher_id = $2
+               AND s.joined_on <= $4 AND (s.left_on IS NULL OR s.left_on > $4))",
     )
     .bind(institution.0)
     .bind(teacher.0)
-    .bind(year)
+    .bind(day.academic_year())
     .bind(day.0)
     .one()
     .await

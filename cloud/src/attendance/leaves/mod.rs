@@ -20,7 +20,7 @@ use axum::{
 use chrono::{Datelike as _, NaiveDate};
 use hadir_shared::{
     ids::{InstitutionId, UserId},
-    time::Millis,
+    time::{Millis, SchoolDay},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -384,10 +384,10 @@ pub async fn newest_of_homeroom(
     tx: &mut Tx,
     institution: InstitutionId,
     teacher: UserId,
-    year: i64,
+    today: SchoolDay,
     most: i64,
 ) -> Result<Vec<Leave>, Fail> {
-    let rows = store::newest_of_homeroom(tx, institution, teacher, year, most).await?;
+    let rows = store::newest_of_homeroom(tx, institution, teacher, today, most).await?;
     Ok(rows.into_iter().map(Leave::from).collect())
 }
 

@@ -1,7 +1,7 @@
 use chrono::NaiveDate;
 use hadir_shared::{
     ids::{InstitutionId, UserId},
-    time::Millis,
+    time::{Millis, SchoolDay},
 };
 use sqlx::FromRow;
 
@@ -124,7 +124,7 @@ pub async fn newest_of_homeroom(
     tx: &mut Tx,
     institution: InstitutionId,
     teacher: UserId,
-    year: i64,
+    today: SchoolDay,
     most: i64,
 ) -> sqlx::Result<Vec<Row>> {
     tx.query(
@@ -132,12 +132,14 @@ pub async fn newest_of_homeroom(
          WHERE l.institution_id = $1 AND l.user_id IN (
             SELECT s.student_id FROM class_students s
             JOIN classes c ON c.institution_id = s.institution_id AND c.id = s.class_id
-            WHERE s.institution_id = $1 AND s.academic_year = $3 AND c.homeroom_teacher_id = $2)
-         ORDER BY l.id DESC LIMIT $4",
+            WHERE s.institution_id = $1 AND s.academic_year = $3 AND c.homeroom_teacher_id = $2
+               AND s.joined_on <= $4 AND (s.left_on IS NULL OR s.left_on > $4))
+         ORDER BY l.id DESC LIMIT $5",
     )
     .bind(institution.0)
     .bind(teacher.0)
-    .bind(year)
+    .bind(today.academic_year())
+    .bind(today.0)
     .bind(most)
     .all()
     .await

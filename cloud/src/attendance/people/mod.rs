@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hadir_shared::{
-    ids::{InstitutionId, UserId},
-    time::Millis,
+    ids::{ClassId, InstitutionId, UserId},
+    time::{Millis, SchoolDay},
     wire::roster::Role,
 };
 use serde::Serialize;
@@ -83,12 +83,23 @@ pub async fn by_number(
     Ok(store::by_number(tx, institution, number).await?)
 }
 
-/// The students of a class in an academic year, by name.
+/// The students who are in a class on a day, by name.
 pub async fn of_class(
     tx: &mut Tx,
     institution: InstitutionId,
-    class: hadir_shared::ids::ClassId,
-    year: i64,
+    class: ClassId,
+    day: SchoolDay,
 ) -> Result<Vec<Person>, Fail> {
-    Ok(store::of_class(tx, institution, class, year).await?)
+    Ok(store::of_class(tx, institution, class, day).await?)
+}
+
+/// The students assigned to a class for an academic year who have not left it by `today`, by name.
+pub async fn assigned_to(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    class: ClassId,
+    year: i64,
+    today: SchoolDay,
+) -> Result<Vec<Person>, Fail> {
+    Ok(store::assigned_to(tx, institution, class, year, today).await?)
 }

@@ -1,4 +1,7 @@
-use hadir_shared::ids::{ClassId, InstitutionId};
+use hadir_shared::{
+    ids::{ClassId, InstitutionId},
+    time::SchoolDay,
+};
 
 use super::Person;
 use crate::db::Tx;
@@ -39,18 +42,45 @@ pub async fn of_class(
     tx: &mut Tx,
     institution: InstitutionId,
     class: ClassId,
-    year: i64,
+    day: SchoolDay,
 ) -> sqlx::Result<Vec<Person>> {
     tx.query(
         "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id, u.photo_path, u.is_active, u.created_at, u.updated_at
-         FROM class_students s JOIN users u ON u.id = s.student_id AND u.institution_id = s.institution_id
-         LEFT JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
-         WHERE s.institution_id = $1 AND s.class_id = $2 AND s.academic_year = $3 AND u.is_active
+         FROM users u LEFT JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
+         WHERE u.institution_id = $1 AND u.is_active AND u.id IN (
+            SELECT s.student_id FROM class_students s
+            WHERE s.institution_id = $1 AND s.class_id = $2 AND s.academic_year = $3
+               AND s.joined_on <= $4 AND (s.left_on IS NULL OR s.left_on > $4))
+         ORDER BY u.name, u.id",
+    )
+    .bind(institution.0)
+    .bind(class.0)
+    .bind(day.academic_year())
+    .bind(day.0)
+    .all()
+    .await
+}
+
+pub async fn assigned_to(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    class: ClassId,
+    year: i64,
+    today: SchoolDay,
+) -> sqlx::Result<Vec<Person>> {
+    tx.query(
+        "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id, u.photo_path, u.is_active, u.created_at, u.updated_at
+         FROM users u LEFT JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
+         WHERE u.institution_id = $1 AND u.is_active AND u.id IN (
+            SELECT s.student_id FROM class_students s
+            WHERE s.institution_id = $1 AND s.class_id = $2 AND s.academic_year = $3
+               AND (s.left_on IS NULL OR s.left_on > $4))
          ORDER BY u.name, u.id",
     )
     .bind(institution.0)
     .bind(class.0)
     .bind(year)
+    .bind(today.0)
     .all()
     .await
 }

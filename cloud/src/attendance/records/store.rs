@@ -23,7 +23,9 @@ pub async fn of_day(
     day: SchoolDay,
     direction: Direction,
 ) -> sqlx::Result<Option<Row>> {
-    tx.query("SELECT * FROM attendance WHERE institution_id = $1 AND user_id = $2 AND day = $3 AND type = $4")
+    tx.query(
+        "SELECT * FROM attendance WHERE institution_id = $1 AND user_id = $2 AND day = $3 AND type = $4 AND status <> 'alpha'",
+    )
         .bind(institution.0)
         .bind(user.0)
         .bind(day.0)
@@ -82,8 +84,10 @@ pub async fn present(
 ) -> sqlx::Result<Vec<(i64,)>> {
     tx.query(
         "SELECT a.user_id FROM attendance a
-         JOIN class_students s ON s.institution_id = a.institution_id AND s.student_id = a.user_id
-         WHERE a.institution_id = $1 AND s.class_id = $2 AND s.academic_year = $3 AND a.day = $4 AND a.type = 'checkin'",
+         WHERE a.institution_id = $1 AND a.day = $4 AND a.type = 'checkin' AND a.status <> 'alpha' AND a.user_id IN (
+            SELECT s.student_id FROM class_students s
+            WHERE s.institution_id = $1 AND s.class_id = $2 AND s.academic_year = $3
+               AND s.joined_on <= $4 AND (s.left_on IS NULL OR s.left_on > $4))",
     )
     .bind(institution.0)
     .bind(class.0)

@@ -242,7 +242,7 @@ pub fn purge<'a>(tx: &'a mut Tx, app: &'a App) -> Work<'a> {
 }
 
 /// Brings every school's feed up to date with its rows: finds what was changed without being published, and moves students
-/// when an academic year begins. A scheduled job.
+/// whose day has come to enter a class or leave one, as when an academic year begins. A scheduled job.
 pub fn refresh<'a>(tx: &'a mut Tx, app: &'a App) -> Work<'a> {
     Box::pin(async move {
         for institution in schools(tx).await? {

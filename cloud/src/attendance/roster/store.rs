@@ -1,7 +1,12 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use hadir_shared::{chain::Hash, ids::InstitutionId, time::Millis, wire::roster::Entry};
+use hadir_shared::{
+    chain::Hash,
+    ids::InstitutionId,
+    time::{Millis, SchoolDay},
+    wire::roster::Entry,
+};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::FromRow;
@@ -291,30 +296,35 @@ pub struct PersonRow {
     pub class_id: Option<i64>,
 }
 
-/// Those who have a login and a role in attendance, with their class of an academic year.
+/// Those who have a login and a role in attendance, with the class they are in on a day: of two, the one they came to last.
 pub async fn people(
     tx: &mut Tx,
     institution: InstitutionId,
     ids: Option<&[i64]>,
-    academic_year: i64,
+    day: SchoolDay,
 ) -> sqlx::Result<Vec<PersonRow>> {
     tx.query_split(
         "SELECT u.id, u.uuid, u.nisn_nip_nik AS number, u.name, u.password_hash, u.is_active, r.role_id,
-            (SELECT MAX(c.class_id) FROM class_students c
-             WHERE c.institution_id = $1 AND c.student_id = u.id AND c.academic_year = $3) AS class_id
+            (SELECT c.class_id FROM class_students c
+             WHERE c.institution_id = $1 AND c.student_id = u.id AND c.academic_year = $3
+                AND c.joined_on <= $4 AND (c.left_on IS NULL OR c.left_on > $4)
+             ORDER BY c.joined_on DESC, c.id DESC LIMIT 1) AS class_id
          FROM users u JOIN user_roles r ON r.user_id = u.id JOIN services s ON s.id = r.service_id
          WHERE u.institution_id = $1 AND s.code = 'ATTENDANCE' AND u.nisn_nip_nik IS NOT NULL
             AND ($2::BIGINT[] IS NULL OR u.id = ANY($2)) ORDER BY u.id",
         "SELECT u.id, u.uuid, u.nisn_nip_nik AS number, u.name, u.password_hash, u.is_active, r.role_id,
-            (SELECT MAX(c.class_id) FROM class_students c
-             WHERE c.institution_id = $1 AND c.student_id = u.id AND c.academic_year = $3) AS class_id
+            (SELECT c.class_id FROM class_students c
+             WHERE c.institution_id = $1 AND c.student_id = u.id AND c.academic_year = $3
+                AND c.joined_on <= $4 AND (c.left_on IS NULL OR c.left_on > $4)
+             ORDER BY c.joined_on DESC, c.id DESC LIMIT 1) AS class_id
          FROM users u JOIN user_roles r ON r.user_id = u.id JOIN services s ON s.id = r.service_id
          WHERE u.institution_id = $1 AND s.code = 'ATTENDANCE' AND u.nisn_nip_nik IS NOT NULL
             AND ($2 IS NULL OR u.id IN (SELECT value FROM json_each($2))) ORDER BY u.id",
     )
     .bind(institution.0)
     .bind_split(|| ids, || as_json(ids))
-    .bind(academic_year)
+    .bind(day.academic_year())
+    .bind(day.0)
     .all()
     .await
 }

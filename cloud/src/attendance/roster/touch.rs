@@ -143,8 +143,7 @@ async fn people_now(
 ) -> Result<Vec<Change>, Fail> {
     let (_, chosen) = store::settings(tx, institution).await?;
     let zone = chosen.get("timezone").and_then(|zone| zone.parse().ok()).unwrap_or(Zone::JAKARTA);
-    let year = zone.day(app.now()).academic_year();
-    let rows = store::people(tx, institution, which, year).await?;
+    let rows = store::people(tx, institution, which, zone.day(app.now())).await?;
     let found: HashSet<i64> = rows.iter().map(|row| row.id).collect();
     let mut changes = Vec::with_capacity(rows.len());
     for row in rows {

@@ -248,7 +248,7 @@ async fn bulk(
     let settings = settings::load(&mut tx, who.institution).await?;
     let class = classes::find(&mut tx, who.institution, class).await?.id;
     let day = day_asked(&settings, asked.date, at)?;
-    let students = people::of_class(&mut tx, who.institution, class, day.academic_year()).await?;
+    let students = people::of_class(&mut tx, who.institution, class, day).await?;
     if students.is_empty() {
         return Err(Fail::bad_request("Tidak ada siswa terdaftar di kelas ini"));
     }
@@ -316,7 +316,7 @@ async fn class_status(
     let class = classes::find(&mut tx, who.institution, class).await?.id;
     let settings = settings::load(&mut tx, who.institution).await?;
     let day = on.date.unwrap_or_else(|| settings.schedule.zone.day(app.now()));
-    let students = people::of_class(&mut tx, who.institution, class, day.academic_year()).await?;
+    let students = people::of_class(&mut tx, who.institution, class, day).await?;
     let present = records::present(&mut tx, who.institution, class, day).await?;
     let attended =
         |student: &Person| Attended { student: student.named(), attended: present.contains(&student.id) };

@@ -87,7 +87,7 @@ pub async fn is_in_class(
     let row: Option<(i64,)> = tx
         .query(
             "SELECT id FROM class_students
-             WHERE institution_id = $1 AND student_id = $2 AND academic_year >= $3 LIMIT 1",
+             WHERE institution_id = $1 AND student_id = $2 AND academic_year >= $3 AND left_on IS NULL LIMIT 1",
         )
         .bind(institution.0)
         .bind(user.0)

@@ -1,8 +1,11 @@
 //! The write side of classes: administrators only.
 //!
 //! What always holds: the homeroom teacher is a teacher of the same school; only the school's own students are put into a
-//! class, and into one class and year once; a class that somebody is or was in stays, because records name it; every change
-//! travels to the boxes.
+//! class, and into one class and year once at a time; who leaves a class has been in it, and a class that somebody is or was in
+//! stays, because records and recaps name it; every change travels to the boxes.
+//!
+//! Assigning moves nobody: who is to change classes is removed from the one and assigned to the other. Where somebody is in two,
+//! his records are of the one he came to last.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +16,7 @@ use axum::{
 };
 use hadir_shared::{
     ids::{ClassId, InstitutionId, UserId},
+    time::SchoolDay,
     wire::roster::Role,
 };
 use serde::{Deserialize, Serialize};
@@ -25,7 +29,7 @@ use crate::{
         dialect::{Created, Done, Said, Told},
         people::{self, Person},
         permits::WriteClasses,
-        roster,
+        roster, settings,
     },
     db::{ResultExt as _, Tx},
     fail::{Fail, Flaw},
@@ -66,6 +70,8 @@ struct Change {
 struct Group {
     student_ids: Option<Vec<UserId>>,
     academic_year: Option<i64>,
+    /// The first day in the class, when assigning. Unless said: today, or in another year than this one its first day.
+    effective_from: Option<SchoolDay>,
 }
 
 #[derive(Serialize)]
@@ -157,6 +163,7 @@ async fn assign(
     Segment(id): Segment<ClassId>,
     Body(group): Body<Group>,
 ) -> Result<Told<Assigned>, Fail> {
+    let from = group.effective_from;
     let (students, year) = read(group)?;
     let mut tx = app.db.write(who.institution).await?;
     let class = shown(&mut tx, who.institution, id).await?;
@@ -167,11 +174,19 @@ async fn assign(
         check.that(is_student, "student_ids", Flaw::Said(no_student(*student).into()));
     }
     check.finish()?;
-    let assigned = store::assign(&mut tx, who.institution, id, &students, year, app.now()).await?;
+    let today = today(&mut tx, &app, who.institution).await?;
+    let usual = if today.academic_year() == year { Some(today) } else { SchoolDay::first_of(year) };
+    let from = from.or(usual).unwrap_or(today);
+    let assigned = store::assign(&mut tx, who.institution, id, &students, year, from, app.now()).await?;
     let moved: Vec<UserId> = assigned.iter().map(|one| UserId(one.student_id)).collect();
     roster::touch_people(&mut tx, &app, who.institution, &moved).await?;
     let entry = Entry::new(who.actor(), "class.assign", subject(id)).of(who.institution);
-    audit(&mut tx, &app, &entry.after(json!({"student_ids": moved, "academic_year": year}))).await?;
+    audit(
+        &mut tx,
+        &app,
+        &entry.after(json!({"student_ids": moved, "academic_year": year, "effective_from": from})),
+    )
+    .await?;
     tx.commit().await?;
     let message = format!("{} siswa berhasil ditetapkan ke kelas", assigned.len());
     Ok(Told(message, Assigned { class, assigned_students: assigned }))
@@ -187,10 +202,16 @@ async fn remove(
     let mut tx = app.db.write(who.institution).await?;
     let class = find(&mut tx, who.institution, id).await?;
     of_school(&mut tx, who.institution, &students).await?;
-    let removed_count = store::remove(&mut tx, who.institution, id, &students, year).await?;
+    let today = today(&mut tx, &app, who.institution).await?;
+    let removed_count = store::remove(&mut tx, who.institution, id, &students, year, today).await?;
     roster::touch_people(&mut tx, &app, who.institution, &students).await?;
     let entry = Entry::new(who.actor(), "class.remove", subject(id)).of(who.institution);
-    audit(&mut tx, &app, &entry.after(json!({"student_ids": students, "academic_year": year}))).await?;
+    audit(
+        &mut tx,
+        &app,
+        &entry.after(json!({"student_ids": students, "academic_year": year, "left_on": today})),
+    )
+    .await?;
     tx.commit().await?;
     Ok(Told(format!("{removed_count} siswa berhasil dihapus dari kelas"), Removed { class, removed_count }))
 }
@@ -207,6 +228,10 @@ fn read(group: Group) -> Result<(Vec<UserId>, i64), Fail> {
     let year = check.required("academic_year", group.academic_year);
     if group.academic_year.is_some() {
         check.range("academic_year", year, YEARS);
+    }
+    if let Some(day) = group.effective_from {
+        let in_year = day.academic_year() == year;
+        check.that(in_year, "effective_from", Flaw::Said("effective_from harus di tahun ajaran itu".into()));
     }
     check.finish()?;
     students.sort_unstable();
@@ -236,6 +261,11 @@ async fn teaches(tx: &mut Tx, institution: InstitutionId, id: UserId) -> Result<
         let said = Flaw::Said("Homeroom teacher harus merupakan seorang guru".into());
         Err(Fail::invalid("homeroom_teacher_id", said))
     }
+}
+
+/// In the school's zone.
+async fn today(tx: &mut Tx, app: &App, institution: InstitutionId) -> Result<SchoolDay, Fail> {
+    Ok(settings::load(tx, institution).await?.schedule.zone.day(app.now()))
 }
 
 async fn shown(tx: &mut Tx, institution: InstitutionId, id: ClassId) -> Result<Shown, Fail> {

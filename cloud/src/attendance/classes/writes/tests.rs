@@ -69,7 +69,8 @@ async fn students_come_and_go() {
         let mut full = bare.clone();
         full["homeroom_teacher"] = json!(null);
         let data = json!({"class": full, "assigned_students": [
-            {"id": id, "student_id": two, "class_id": room, "academic_year": 2025, "created_at": at},
+            {"id": id, "student_id": two, "class_id": room, "academic_year": 2025, "joined_on": "2025-11-21", "left_on": null,
+             "created_at": at},
         ]});
         let expected = json!({"success": true, "message": "1 siswa berhasil ditetapkan ke kelas", "data": data});
         assert_eq!(done.parts(), (200, &expected), "{}: who is in it is skipped", t.on);
@@ -93,6 +94,75 @@ async fn students_come_and_go() {
         let again = t.post(&remove, Some(&school.admin), group(json!([one, two]))).await;
         assert_eq!(again.body["data"]["removed_count"], 0);
         assert_eq!(count(&t, in_class, &school).await, 0);
+    })
+    .await;
+}
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+#[tokio::test]
+async fn who_was_in_a_class_has_been_in_it() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let (room, other) = (class(&t, &school, "X IPA 1", None).await, class(&t, &school, "X IPA 2", None).await);
+        let pupil = t.user(school.id, "1001", seed::STUDENT).await;
+        let group = |from: Value| json!({"student_ids": [pupil], "academic_year": 2025, "effective_from": from});
+        let call = async |room, what: &str, from: Value| {
+            t.post(&format!("/api/classes/{room}/{what}-students"), Some(&school.admin), group(from)).await.body["data"].take()
+        };
+        let attends = async |room, day: &str| {
+            let path = format!("/api/student-attendance/class-status/{room}?date={day}");
+            t.get(&path, Some(&school.admin)).await.body["data"].as_array().unwrap().len()
+        };
+        let listed = async |room| {
+            let path = format!("/api/classes/{room}/students");
+            t.get(&path, Some(&school.admin)).await.body["data"]["students"].as_array().unwrap().len()
+        };
+        call(room, "assign", json!("2025-09-01")).await;
+        assert_eq!(
+            (attends(room, "2025-08-31").await, attends(room, "2025-09-01").await),
+            (0, 1),
+            "{}: from the day that was said",
+            t.on
+        );
+        assert_eq!(call(room, "remove", Value::Null).await["removed_count"], 1);
+        assert_eq!(call(room, "remove", Value::Null).await["removed_count"], 0);
+        call(other, "assign", Value::Null).await;
+        assert_eq!((attends(room, "2025-11-20").await, attends(room, "2025-11-21").await), (1, 0), "{}", t.on);
+        assert_eq!((attends(other, "2025-11-20").await, attends(other, "2025-11-21").await), (0, 1), "{}", t.on);
+        assert_eq!((listed(room).await, listed(other).await), (0, 1));
+        let held = t.delete(&format!("/api/classes/{room}"), Some(&school.admin)).await;
+        assert_eq!(held.status, 409, "it has a past");
+
+        // Back on the day he left, and asked for earlier: no day counts twice.
+        let back = call(room, "assign", json!("2025-10-01")).await;
+        assert_eq!(back["assigned_students"][0]["joined_on"], "2025-11-21", "{}", t.on);
+        let rows = "SELECT COUNT(*) FROM class_students WHERE institution_id = $1";
+        assert_eq!(count(&t, rows, &school).await, 3);
+        assert_eq!(call(room, "remove", Value::Null).await["removed_count"], 1);
+        assert_eq!(count(&t, rows, &school).await, 2, "was in it for no day");
+
+        // To come: on the list, in the class from that day, at the box when the day has begun.
+        call(room, "assign", json!("2025-11-24")).await;
+        assert_eq!((listed(room).await, attends(room, "2025-11-23").await), (1, 0));
+        assert_eq!(attends(room, "2025-11-24").await, 1);
+        let placed = async |room| {
+            let mut tx = t.app.db.read(school.id).await.unwrap();
+            let (body,): (String,) = tx
+                .query("SELECT body FROM roster_entries WHERE institution_id = $1 AND entity = 'person' AND entity_key = $2")
+                .bind(school.id.0)
+                .bind(pupil.to_string())
+                .one()
+                .await
+                .unwrap();
+            serde_json::from_str::<Value>(&body).unwrap()["class"] == json!(room)
+        };
+        assert!(placed(other).await, "{}", t.on);
+        t.clock.advance_ms(3 * DAY_MS);
+        let mut tx = t.app.db.write(crate::db::Cloud).await.unwrap();
+        crate::attendance::roster::refresh(&mut tx, &t.app).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(placed(room).await, "{}: the one he came to last", t.on);
     })
     .await;
 }
@@ -171,6 +241,8 @@ async fn what_is_no_class_and_who_is_no_student() {
                 json!({"student_ids": ["x"], "academic_year": 2025}),
                 json!({"student_ids": 1, "academic_year": 2025}),
                 json!({"student_ids": (1..=501).collect::<Vec<_>>(), "academic_year": 2025}),
+                json!({"student_ids": [1], "academic_year": 2025, "effective_from": "kemarin"}),
+                json!({"student_ids": [1], "academic_year": 2025, "effective_from": "2026-07-01"}),
             ] {
                 assert_eq!(t.post(path, admin, body.clone()).await.status, 422, "{path} {body}");
             }
