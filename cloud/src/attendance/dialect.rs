@@ -2,15 +2,22 @@
 
 #![expect(clippy::disallowed_types, reason = "the one place of this module that builds an envelope")]
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
+use aide::{
+    OperationOutput,
+    generate::GenContext,
+    openapi::{MediaType, Operation, Response as Answer, SchemaObject},
+};
 use axum::{
     Json,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use hadir_shared::time::Millis;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
+use serde_json::{Map, json};
 
 use crate::{
     fail::{Fail, Flaw, NoSession, Problem},
@@ -152,9 +159,34 @@ impl<T> Paginated<T> {
     }
 }
 
-/// `#[serde(serialize_with = "dialect::instant")]`: `2025-08-21T08:54:57.000000Z`.
+/// How the contract writes an instant: `#[serde(with = "dialect::Instant")]`, `2025-08-21T08:54:57.000000Z`.
+#[derive(Debug)]
+pub struct Instant;
+
+impl Instant {
+    /// The signature serde wants.
+    pub fn serialize<S: Serializer>(at: &Millis, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&at.to_rfc3339_micros())
+    }
+}
+
+impl JsonSchema for Instant {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Instant".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time"})
+    }
+}
+
+/// See [`Instant`].
 pub fn instant<S: Serializer>(at: &Millis, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&at.to_rfc3339_micros())
+    Instant::serialize(at, to)
 }
 
 /// The words of every failure.
@@ -218,5 +250,136 @@ fn flaw(field: &str, flaw: &Flaw) -> String {
         Flaw::Taken => format!("{field} sudah digunakan"),
         Flaw::NoSuch => format!("{field} tidak ditemukan"),
         Flaw::Said(text) => text.to_string(),
+    }
+}
+
+/// An envelope with these fields beside `success`, all of them there.
+fn envelope(success: bool, fields: &[(&str, Schema)]) -> Schema {
+    let mut properties =
+        Map::from_iter([("success".to_owned(), json!({"type": "boolean", "const": success}))]);
+    properties.extend(fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone().to_value())));
+    let required: Vec<String> = properties.keys().cloned().collect();
+    json_schema!({"type": "object", "properties": properties, "required": required})
+}
+
+fn message() -> (&'static str, Schema) {
+    ("message", json_schema!({"type": "string"}))
+}
+
+fn data<T: JsonSchema>(ctx: &mut GenContext) -> (&'static str, Schema) {
+    ("data", ctx.schema.subschema_for::<T>())
+}
+
+fn answers(status: u16, description: &str, schema: Schema) -> Vec<(Option<u16>, Answer)> {
+    vec![(Some(status), answer(description, schema))]
+}
+
+/// An answer in JSON, as the document describes it.
+pub fn answer(description: &str, schema: Schema) -> Answer {
+    let schema = SchemaObject { json_schema: schema, external_docs: None, example: None };
+    let media = MediaType { schema: Some(schema), ..MediaType::default() };
+    Answer {
+        description: description.to_owned(),
+        content: [("application/json".to_owned(), media)].into_iter().collect(),
+        ..Answer::default()
+    }
+}
+
+/// A refusal: `errors` tells what is wrong with which field.
+pub fn refusal_schema() -> Schema {
+    let texts = json!({"type": "array", "items": {"type": "string"}});
+    let errors = json_schema!({"type": "object", "additionalProperties": texts});
+    let mut schema = envelope(false, &[message(), ("errors", errors)]);
+    schema.insert("required".into(), json!(["success", "message"]));
+    schema
+}
+
+const OK: &str = "Done.";
+
+impl<T: JsonSchema> OperationOutput for Said<T> {
+    type Inner = T;
+
+    fn inferred_responses(ctx: &mut GenContext, _: &mut Operation) -> Vec<(Option<u16>, Answer)> {
+        answers(200, OK, envelope(true, &[message(), data::<T>(ctx)]))
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Told<T> {
+    type Inner = T;
+
+    fn inferred_responses(ctx: &mut GenContext, operation: &mut Operation) -> Vec<(Option<u16>, Answer)> {
+        Said::<T>::inferred_responses(ctx, operation)
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Created<T> {
+    type Inner = T;
+
+    fn inferred_responses(ctx: &mut GenContext, _: &mut Operation) -> Vec<(Option<u16>, Answer)> {
+        answers(201, "Made.", envelope(true, &[message(), data::<T>(ctx)]))
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Data<T> {
+    type Inner = T;
+
+    fn inferred_responses(ctx: &mut GenContext, _: &mut Operation) -> Vec<(Option<u16>, Answer)> {
+        answers(200, OK, envelope(true, &[data::<T>(ctx)]))
+    }
+}
+
+impl OperationOutput for Done {
+    type Inner = ();
+
+    fn inferred_responses(_: &mut GenContext, _: &mut Operation) -> Vec<(Option<u16>, Answer)> {
+        answers(200, OK, envelope(true, &[message()]))
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Beside<T> {
+    type Inner = T;
+
+    fn inferred_responses(ctx: &mut GenContext, _: &mut Operation) -> Vec<(Option<u16>, Answer)> {
+        let fields = ctx.schema.subschema_for::<T>();
+        answers(200, OK, json_schema!({"allOf": [envelope(true, &[message()]), fields]}))
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Stands<T> {
+    type Inner = T;
+
+    fn inferred_responses(ctx: &mut GenContext, _: &mut Operation) -> Vec<(Option<u16>, Answer)> {
+        let mut schema = envelope(false, &[message(), data::<T>(ctx)]);
+        schema.insert("required".into(), json!(["success", "message"]));
+        answers(400, "Refused; `data` is the record that stands already.", schema)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Paginated<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Paginated{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (number, some_number) =
+            (json_schema!({"type": "integer"}), json_schema!({"type": ["integer", "null"]}));
+        let (url, some_url) = (json_schema!({"type": "string"}), json_schema!({"type": ["string", "null"]}));
+        json_schema!({
+            "type": "object",
+            "properties": {
+                "current_page": number, "data": {"type": "array", "items": generator.subschema_for::<T>()},
+                "first_page_url": url, "from": some_number, "last_page": number, "last_page_url": url,
+                "next_page_url": some_url, "path": url, "per_page": number, "prev_page_url": some_url,
+                "to": some_number, "total": number,
+            },
+            "required": [
+                "current_page", "data", "first_page_url", "from", "last_page", "last_page_url", "next_page_url",
+                "path", "per_page", "prev_page_url", "to", "total",
+            ],
+        })
     }
 }

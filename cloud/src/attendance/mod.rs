@@ -1,8 +1,12 @@
 //! Attendance (SiPresensi). Contract: `contracts/attendance.md`, mounted at `/api`.
 
+use aide::{axum::ApiRouter, openapi::OpenApi};
 use axum::Router;
 
-use crate::{app::App, http::speak_beside};
+use crate::{
+    app::App,
+    http::{describe, speak_beside},
+};
 
 mod account;
 mod announcements;
@@ -17,8 +21,10 @@ pub mod files;
 pub mod fleet;
 mod leaves;
 mod offline_sync;
+mod openapi;
 mod people;
 pub mod permits;
+mod photos;
 mod place;
 mod qrcode;
 mod records;
@@ -33,7 +39,17 @@ mod users;
 pub const SERVICE: &str = "ATTENDANCE";
 
 pub fn routes() -> Router<App> {
-    let routes = Router::new()
+    speak_beside(api().into(), batches::routes().into(), dialect::failure)
+}
+
+/// What the module's routes say of themselves.
+pub fn document() -> OpenApi {
+    let all = || ApiRouter::new().nest("/api", api().merge(batches::routes())).nest("/files", files::api());
+    describe::document(openapi::head(), all)
+}
+
+fn api() -> ApiRouter<App> {
+    ApiRouter::new()
         .merge(account::routes())
         .merge(announcements::routes())
         .merge(cards::routes())
@@ -43,10 +59,10 @@ pub fn routes() -> Router<App> {
         .merge(fleet::routes())
         .merge(leaves::routes())
         .merge(offline_sync::routes())
+        .merge(photos::routes())
         .merge(qrcode::routes())
         .merge(roster::routes())
         .merge(settings::routes())
         .merge(students::routes())
-        .merge(users::routes());
-    speak_beside(routes, batches::routes(), dialect::failure)
+        .merge(users::routes())
 }

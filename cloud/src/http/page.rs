@@ -9,13 +9,6 @@ use serde::Deserialize;
 use super::{Check, origin::origin, params};
 use crate::{app::App, fail::Fail};
 
-/// The most rows of one page.
-const MOST: i64 = 100;
-/// Rows of a page when the client does not say.
-const USUAL: i64 = 15;
-/// The last page that can be asked for; behind it an offset would only cost time.
-const LAST: i64 = 1_000_000;
-
 /// `?page` (from 1) and `?per_page` (1 to 100). Other values are [`Fail::Invalid`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
@@ -34,6 +27,13 @@ struct Asked {
 }
 
 impl Page {
+    /// The most rows of one page.
+    pub const MOST: i64 = 100;
+    /// Rows of a page when the client does not say.
+    pub const USUAL: i64 = 15;
+    /// The last page that can be asked for; behind it an offset would only cost time.
+    pub const LAST: i64 = 1_000_000;
+
     /// Rows to skip.
     pub const fn offset(&self) -> i64 {
         (self.page - 1) * self.per_page
@@ -58,8 +58,8 @@ impl FromRequestParts<App> for Page {
         let query = parts.uri.query().unwrap_or_default();
         let asked: Asked = params::read(query)?;
         let mut check = Check::new();
-        let page = check.range("page", asked.page.unwrap_or(1), 1..=LAST);
-        let per_page = check.range("per_page", asked.per_page.unwrap_or(USUAL), 1..=MOST);
+        let page = check.range("page", asked.page.unwrap_or(1), 1..=Self::LAST);
+        let per_page = check.range("per_page", asked.per_page.unwrap_or(Self::USUAL), 1..=Self::MOST);
         check.finish()?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         let others = form_urlencoded::parse(query.as_bytes())

@@ -3,13 +3,16 @@
 //! What always holds: a new name or password travels to the school's boxes, which let people in with it when the internet is
 //! gone.
 
+use aide::axum::{
+    ApiRouter,
+    routing::{get_with, post_with, put_with},
+};
 use axum::{
-    Router,
     extract::{DefaultBodyLimit, State},
     http::{HeaderMap, header::USER_AGENT},
-    routing::{get, post, put},
 };
 use hadir_shared::{ids::UserId, time::Millis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -21,7 +24,10 @@ use super::{
 use crate::{
     app::App,
     fail::{Fail, Flaw},
-    http::{AUTH_BODY_LIMIT, Allowed, Body, Check, ClientAddress, Permission as _},
+    http::{
+        AUTH_BODY_LIMIT, Allowed, Body, Check, ClientAddress, Permission as _,
+        describe::{public, says},
+    },
     identity::{self, Attempt, Caller, Key, NewSession, User, password, session, user},
 };
 
@@ -30,17 +36,28 @@ mod tests;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/auth/login", post(login).layer(DefaultBodyLimit::max(AUTH_BODY_LIMIT)))
-        .route("/auth/logout", post(logout))
-        .route("/user", get(me))
-        .route("/profile", get(profile).put(update))
-        .route("/profile/password", put(change_password).layer(DefaultBodyLimit::max(AUTH_BODY_LIMIT)))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route(
+            "/auth/login",
+            post_with(login, public("Sign in with a number and a password"))
+                .layer(DefaultBodyLimit::max(AUTH_BODY_LIMIT)),
+        )
+        .api_route("/auth/logout", post_with(logout, says("Sign out")))
+        .api_route("/user", get_with(me, says("Who am I")))
+        .api_route(
+            "/profile",
+            get_with(profile, says("One's own profile")).put_with(update, says("Change one's own profile")),
+        )
+        .api_route(
+            "/profile/password",
+            put_with(change_password, says("Change one's own password"))
+                .layer(DefaultBodyLimit::max(AUTH_BODY_LIMIT)),
+        )
 }
 
 /// A user as attendance shows one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Account {
     id: UserId,
     nisn_nip_nik: Option<String>,
@@ -50,37 +67,37 @@ pub struct Account {
     role_id: Option<i64>,
     photo_path: Option<String>,
     is_active: bool,
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     created_at: Millis,
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     updated_at: Millis,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Login {
     nisn_nip_nik: Option<String>,
     password: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LoggedIn {
     user: Account,
     token: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Me {
     user: Account,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Update {
     name: Option<String>,
     email: Option<String>,
     phone: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct PasswordChange {
     current_password: Option<String>,
     new_password: Option<String>,

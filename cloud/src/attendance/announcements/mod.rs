@@ -3,11 +3,13 @@
 //! What always holds: who may not write sees the published ones only, and a draft does not exist for him; an announcement
 //! has a `published_at` exactly while it is published, and it tells since when.
 
-use axum::{Router, extract::State, routing::get};
+use aide::axum::{ApiRouter, routing::get_with};
+use axum::extract::State;
 use hadir_shared::{
     ids::{InstitutionId, UserId},
     time::Millis,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -19,7 +21,7 @@ use crate::{
     app::App,
     db::Tx,
     fail::Fail,
-    http::{Allowed, Body, Check, Member, Page, Permission as _, Segment},
+    http::{Allowed, Body, Check, Member, Page, Permission as _, Segment, describe::says},
     identity::{Entry, audit},
 };
 
@@ -30,14 +32,23 @@ mod tests;
 const TITLE_MAX: usize = 255;
 const CONTENT_MAX: usize = 10_000;
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/announcements", get(list).post(create))
-        .route("/announcements/{id}", get(show).put(update).delete(delete))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route(
+            "/announcements",
+            get_with(list, says("Announcements, the newest first; who writes them also sees drafts"))
+                .post_with(create, says("Write an announcement")),
+        )
+        .api_route(
+            "/announcements/{id}",
+            get_with(show, says("An announcement"))
+                .put_with(update, says("Change an announcement"))
+                .delete_with(delete, says("Delete an announcement")),
+        )
 }
 
 /// An announcement, as the contract has it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Announcement {
     id: i64,
     title: String,
@@ -45,13 +56,13 @@ pub struct Announcement {
     author_id: UserId,
     is_published: bool,
     published_at: Option<String>,
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     created_at: Millis,
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     updated_at: Millis,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct New {
     title: Option<String>,
     content: Option<String>,
@@ -111,7 +122,8 @@ async fn show(
     who: Allowed<Use>,
     Segment(id): Segment<i64>,
 ) -> Result<Said<Announcement>, Fail> {
-    let found = find(&mut app.db.read(who.institution).await?, who.institution, seen_by(&app, &who), id).await?;
+    let found =
+        find(&mut app.db.read(who.institution).await?, who.institution, seen_by(&app, &who), id).await?;
     Ok(Said("Data pengumuman berhasil diambil", found))
 }
 

@@ -17,13 +17,12 @@
 
 use std::time::Instant;
 
+use aide::axum::{ApiRouter, routing::post_with};
 use anyhow::anyhow;
 use axum::{
-    Router,
     extract::{DefaultBodyLimit, FromRequestParts, State},
     http::{header, request::Parts},
     response::{IntoResponse, Response},
-    routing::post,
 };
 use hadir_shared::{
     chain::Hash,
@@ -42,7 +41,7 @@ use crate::{
     app::App,
     db::Tx,
     fail::{Fail, NoSession},
-    http::Arrived,
+    http::{Arrived, describe::says},
 };
 
 mod ingest;
@@ -56,10 +55,13 @@ mod unpack;
 const LIGHT_BYTES: u64 = 2 * 1024;
 
 /// Their bodies are signed as they travel: nothing may unpack them on the way here.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/offline-sync/batches", post(take))
-        .route("/offline-sync/quarantine", post(take_alone))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route("/offline-sync/batches", post_with(take, says("A box sends records")))
+        .api_route(
+            "/offline-sync/quarantine",
+            post_with(take_alone, says("A box sends one record the cloud does not understand")),
+        )
         .layer(DefaultBodyLimit::max(MAX_WIRE_BYTES))
 }
 
@@ -142,6 +144,8 @@ fn prove(batch: &Batch, device: &Device, is_opaque: bool) -> Result<(Vec<Hash>, 
 
 /// There is room for one more in the queue, or there is no need to read its body.
 struct Room;
+
+impl aide::OperationInput for Room {}
 
 impl FromRequestParts<App> for Room {
     type Rejection = Fail;

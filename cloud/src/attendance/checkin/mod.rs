@@ -8,11 +8,11 @@
 //! - a refusal leaves nothing behind, no row and no photo;
 //! - the six digits cannot be guessed: attempts with them are counted per person.
 
-use axum::{
-    Router,
-    extract::{DefaultBodyLimit, State},
-    routing::{get, post},
+use aide::axum::{
+    ApiRouter,
+    routing::{get_with, post_with},
 };
+use axum::extract::{DefaultBodyLimit, State};
 use hadir_shared::{
     ids::{ClassId, EventId, InstitutionId, UserId},
     qr,
@@ -23,6 +23,7 @@ use hadir_shared::{
     settings::Settings,
     time::{Grade, Millis, SchoolDay},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -39,7 +40,7 @@ use crate::{
     app::App,
     db::Tx,
     fail::{Fail, Flaw},
-    http::{Allowed, Arrived, Body, Check, Page, Params},
+    http::{Allowed, Arrived, Body, Check, Page, Params, describe::says},
 };
 
 mod guesses;
@@ -51,15 +52,23 @@ pub use guesses::Guesses;
 /// A token, or the URL that ends with one.
 const TOKEN_MAX: usize = 512;
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/attendance/checkin", post(check_in).layer(DefaultBodyLimit::max(files::BODY_LIMIT)))
-        .route("/attendance/checkout", post(check_out).layer(DefaultBodyLimit::max(files::BODY_LIMIT)))
-        .route("/attendance/history", get(history))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route(
+            "/attendance/checkin",
+            post_with(check_in, says("Check in with the rotating QR"))
+                .layer(DefaultBodyLimit::max(files::BODY_LIMIT)),
+        )
+        .api_route(
+            "/attendance/checkout",
+            post_with(check_out, says("Check out with the rotating QR"))
+                .layer(DefaultBodyLimit::max(files::BODY_LIMIT)),
+        )
+        .api_route("/attendance/history", get_with(history, says("One's own records, the newest first")))
 }
 
 /// What a phone sends from the kiosk.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct Punch {
     pub qr_token: Option<String>,
     pub latitude: Option<f64>,
@@ -68,7 +77,7 @@ pub struct Punch {
     pub photo: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Between {
     start_date: Option<SchoolDay>,
     end_date: Option<SchoolDay>,

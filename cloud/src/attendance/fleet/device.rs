@@ -3,6 +3,7 @@
 //! What always holds: nothing of a body is read before the box is known; a signature covers the body as it travelled; what a
 //! box may do is bound to the school it was enrolled in, whatever the request says.
 
+use aide::{OperationInput, generate::GenContext, openapi::Operation};
 use axum::{
     body::Bytes,
     extract::{FromRequest, OriginalUri, Request, rejection::BytesRejection},
@@ -20,6 +21,7 @@ use crate::{
     app::App,
     db::Cloud,
     fail::{Fail, NoSession},
+    http::describe,
 };
 
 /// An enrolled box.
@@ -52,6 +54,12 @@ impl Signed {
     /// The box, unless it is revoked: it is told nothing about its school any more.
     pub fn active(&self) -> Result<&Device, Fail> {
         if self.device.is_revoked { Err(Fail::denied("Perangkat sudah dicabut")) } else { Ok(&self.device) }
+    }
+}
+
+impl OperationInput for Signed {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        describe::ask_for_signature(operation);
     }
 }
 

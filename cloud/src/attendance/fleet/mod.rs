@@ -12,12 +12,14 @@
 //! | `POST /edge-devices/codes` | admin | a code for a new box |
 //! | `POST /edge-devices/{id}/revoke` | admin | shuts a box out |
 
+use aide::axum::{
+    ApiRouter,
+    routing::{get_with, post_with},
+};
 use axum::{
-    Router,
     extract::State,
     http::header,
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use hadir_shared::{
     ids::{DeviceId, InstitutionId},
@@ -30,6 +32,7 @@ use hadir_shared::{
         speaks,
     },
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -43,7 +46,10 @@ use crate::{
     app::App,
     db::{Cloud, Tx},
     fail::Fail,
-    http::{Allowed, Body, Check, ClientAddress, Page, Segment},
+    http::{
+        Allowed, Body, Check, ClientAddress, Page, Segment,
+        describe::{public, says},
+    },
     identity::{Actor, Entry, audit},
 };
 
@@ -61,16 +67,19 @@ mod tests;
 pub use link::{Link, Load};
 pub use refused::Refused;
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/offline-sync/enrolments", post(enrol))
-        .route("/edge-devices", get(list))
-        .route("/edge-devices/codes", post(make_code))
-        .route("/edge-devices/{id}/revoke", post(revoke))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route(
+            "/offline-sync/enrolments",
+            post_with(enrol, public("A box joins a school with a one-time code")),
+        )
+        .api_route("/edge-devices", get_with(list, says("The boxes and how they are")))
+        .api_route("/edge-devices/codes", post_with(make_code, says("A code that lets one box in")))
+        .api_route("/edge-devices/{id}/revoke", post_with(revoke, says("Shut a box out")))
 }
 
 /// A box, as the fleet page shows it. Instants are written as everywhere in this dialect.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Shown {
     id: Uuid,
     name: String,
@@ -123,7 +132,7 @@ async fn list(
     Ok(Data(Paginated::new(&page, shown, total)))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Code {
     /// Shown this once.
     code: String,

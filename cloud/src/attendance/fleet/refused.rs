@@ -26,6 +26,11 @@ struct Field {
     refusal: Refusal,
 }
 
+/// Described with every failure.
+impl aide::OperationOutput for Refused {
+    type Inner = Self;
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let refusal = match self {

@@ -1,10 +1,10 @@
 //! The rotating QR: showing its token, and recording somebody with it. Section 3 of the contract.
 
-use axum::{
-    Router,
-    extract::{DefaultBodyLimit, State},
-    routing::{get, post},
+use aide::axum::{
+    ApiRouter,
+    routing::{get_with, post_with},
 };
+use axum::extract::{DefaultBodyLimit, State};
 use hadir_shared::{
     ids::UserId,
     qr::{self, Step},
@@ -12,6 +12,7 @@ use hadir_shared::{
     time::Millis,
     wire::roster::Role,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     app::App,
     fail::{Fail, Flaw},
-    http::{Allowed, Arrived, Body, Permission as _},
+    http::{Allowed, Arrived, Body, Permission as _, describe::says},
 };
 
 #[cfg(test)]
@@ -33,23 +34,27 @@ mod tests;
 
 const TYPES: &[&str] = &["checkin", "checkout"];
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/qrcode/dynamic", get(dynamic))
-        .route("/qrcode/verify", post(verify).layer(DefaultBodyLimit::max(files::BODY_LIMIT)))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route("/qrcode/dynamic", get_with(dynamic, says("The rotating QR of this moment")))
+        .api_route(
+            "/qrcode/verify",
+            post_with(verify, says("Check in or out with the rotating QR"))
+                .layer(DefaultBodyLimit::max(files::BODY_LIMIT)),
+        )
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Shown {
     token: String,
     /// The six digits for those without a camera.
     code: String,
     /// When the next token is shown.
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     expires_at: Millis,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Verify {
     user_id: Option<UserId>,
     r#type: Option<String>,

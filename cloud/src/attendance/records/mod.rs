@@ -7,6 +7,7 @@ use hadir_shared::{
     time::{Millis, SchoolDay, Zone},
     wire::batch::Reason,
 };
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::Number;
 use sqlx::FromRow;
@@ -46,7 +47,7 @@ pub struct Row {
 }
 
 /// As sections 3 and 4 of the contract write a record: coordinates are texts, instants are UTC.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Online {
     id: i64,
     user_id: UserId,
@@ -58,11 +59,11 @@ pub struct Online {
     photo_path: Option<String>,
     qr_token_used: String,
     status: String,
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     timestamp: Millis,
     date_only: SchoolDay,
     synced: bool,
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     created_at: Millis,
     late_minutes: i64,
     early_minutes: i64,
@@ -96,7 +97,7 @@ impl From<Row> for Online {
 }
 
 /// What stands already, and of whom: under `data` of a refusal, as a box answers it too.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Earlier {
     pub student: Option<Named>,
     #[serde(flatten)]
@@ -104,7 +105,7 @@ pub struct Earlier {
 }
 
 /// As section 10 writes one: coordinates are numbers, the time is the school's own.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Offline {
     id: i64,
     user_id: UserId,
@@ -119,7 +120,7 @@ pub struct Offline {
     timestamp: String,
     date_only: SchoolDay,
     synced: bool,
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     created_at: Millis,
     late_minutes: i64,
     early_minutes: i64,

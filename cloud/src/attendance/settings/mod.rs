@@ -5,16 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Router,
-    extract::State,
-    routing::{get, put},
+use aide::axum::{
+    ApiRouter,
+    routing::{get_with, put_with},
 };
+use axum::extract::State;
 use hadir_shared::{
     ids::InstitutionId,
     settings::{self as known, Setting, Settings},
     time::Millis,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -27,7 +28,7 @@ use crate::{
     app::App,
     db::Tx,
     fail::{Fail, Flaw, Problem},
-    http::{Allowed, Body, Check, Segment},
+    http::{Allowed, Body, Check, Segment, describe::says},
     identity::{Actor, Entry, audit},
 };
 
@@ -40,34 +41,40 @@ const VALUE_MAX: usize = 4_000;
 /// Settings in one bulk update; there are fewer keys than this.
 const BULK_MAX: usize = 100;
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/settings", get(list))
-        .route("/settings/bulk-update", put(update_many))
-        .route("/settings/{key}", get(show).put(update))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route("/settings", get_with(list, says("The settings of the school")))
+        .api_route(
+            "/settings/bulk-update",
+            put_with(update_many, says("Change several settings, all or none")),
+        )
+        .api_route(
+            "/settings/{key}",
+            get_with(show, says("A setting")).put_with(update, says("Change a setting")),
+        )
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Shown {
     key_name: &'static str,
     value: String,
     description: String,
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     updated_at: Millis,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Update {
     value: Option<String>,
     description: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct UpdateMany {
     settings: Option<Vec<Item>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Item {
     key: Option<String>,
     value: Option<String>,
