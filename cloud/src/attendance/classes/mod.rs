@@ -3,12 +3,14 @@
 //! What always holds: a class is seen by its own school only. Who is in a class is said per academic year, from a day and to a
 //! day, and is never forgotten: last month's answer stays last month's.
 
-use axum::{Router, extract::State, routing::get};
+use aide::axum::{ApiRouter, routing::get_with};
+use axum::extract::State;
 use chrono::NaiveDate;
 use hadir_shared::{
     ids::{ClassId, InstitutionId, UserId},
     time::{Millis, SchoolDay},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
@@ -22,7 +24,7 @@ use crate::{
     app::App,
     db::Tx,
     fail::Fail,
-    http::{Allowed, Params, Segment},
+    http::{Allowed, Params, Segment, describe::says},
 };
 
 mod store;
@@ -30,43 +32,43 @@ mod store;
 mod tests;
 mod writes;
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/classes", get(list))
-        .route("/classes/{id}", get(show))
-        .route("/classes/{id}/students", get(students))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route("/classes", get_with(list, says("The classes")))
+        .api_route("/classes/{id}", get_with(show, says("A class")))
+        .api_route("/classes/{id}/students", get_with(students, says("The students of a class")))
         .merge(writes::routes())
 }
 
 /// A row of `classes`.
-#[derive(Debug, Clone, Serialize, FromRow)]
+#[derive(Debug, Clone, Serialize, FromRow, JsonSchema)]
 pub struct Class {
     #[sqlx(try_from = "i64")]
     pub id: ClassId,
     pub name: String,
     pub homeroom_teacher_id: Option<i64>,
     #[sqlx(try_from = "i64")]
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     pub created_at: Millis,
     #[sqlx(try_from = "i64")]
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     pub updated_at: Millis,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Shown {
     #[serde(flatten)]
     class: Class,
     homeroom_teacher: Option<Person>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Year {
     academic_year: Option<i64>,
 }
 
 /// That a student is, was or will be in a class in a year.
-#[derive(Debug, Clone, Serialize, FromRow)]
+#[derive(Debug, Clone, Serialize, FromRow, JsonSchema)]
 struct Membership {
     id: i64,
     student_id: i64,
@@ -77,18 +79,18 @@ struct Membership {
     /// The first day no more.
     left_on: Option<NaiveDate>,
     #[sqlx(try_from = "i64")]
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     created_at: Millis,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Student {
     #[serde(flatten)]
     person: Person,
     student_classes: Vec<Membership>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ClassWithStudents {
     class: Class,
     students: Vec<Student>,

@@ -3,8 +3,10 @@
 //! What always holds: it is about today, in the school's own zone; `present` are those who checked in on time, `late` those who
 //! came later; only active people are counted.
 
-use axum::{Router, extract::State, routing::get};
+use aide::axum::{ApiRouter, routing::get_with};
+use axum::extract::State;
 use hadir_shared::{ids::InstitutionId, time::SchoolDay, wire::roster::Role};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -20,7 +22,7 @@ use crate::{
     app::App,
     db::Tx,
     fail::Fail,
-    http::{Allowed, Member},
+    http::{Allowed, Member, describe::says},
 };
 
 mod store;
@@ -33,11 +35,11 @@ const ANNOUNCEMENTS: i64 = 5;
 const RECENT_LEAVES: i64 = 5;
 const PENDING_LEAVES: i64 = 10;
 
-pub fn routes() -> Router<App> {
-    Router::new().route("/dashboard", get(show))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new().api_route("/dashboard", get_with(show, says("What matters to the caller today")))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Dashboard {
     user: Person,
     recent_announcements: Vec<Announcement>,
@@ -46,7 +48,7 @@ struct Dashboard {
 }
 
 /// What each role sees besides.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Part {
     /// Students and staff.
@@ -71,7 +73,7 @@ enum Part {
     },
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct OfHomeroom {
     total_students: i64,
     present: i64,
@@ -80,7 +82,7 @@ struct OfHomeroom {
     absent: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
 struct Users {
     total_students: i64,
@@ -88,20 +90,20 @@ struct Users {
     total_staff: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Attendance {
     students: Group,
     teachers: Group,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Group {
     present: i64,
     late: i64,
     total: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
 struct System {
     total_users: i64,
@@ -111,7 +113,7 @@ struct System {
     total_classes: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Came {
     present_students: i64,
     present_teachers: i64,

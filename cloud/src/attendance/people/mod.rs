@@ -7,6 +7,7 @@ use hadir_shared::{
     time::{Millis, SchoolDay},
     wire::roster::Role,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::FromRow;
 
@@ -16,7 +17,7 @@ use crate::{db::Tx, fail::Fail};
 mod store;
 
 /// A row of `users` with the role in attendance, and without anything secret.
-#[derive(Debug, Clone, Serialize, FromRow)]
+#[derive(Debug, Clone, Serialize, FromRow, JsonSchema)]
 pub struct Person {
     #[sqlx(try_from = "i64")]
     pub id: UserId,
@@ -28,15 +29,15 @@ pub struct Person {
     pub photo_path: Option<String>,
     pub is_active: bool,
     #[sqlx(try_from = "i64")]
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     pub created_at: Millis,
     #[sqlx(try_from = "i64")]
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     pub updated_at: Millis,
 }
 
 /// What the documents show of a student who was just recorded.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Named {
     pub id: UserId,
     pub nisn_nip_nik: Option<String>,

@@ -12,13 +12,12 @@
 //! | `GET /offline-sync/roster/snapshot` | what the whole roster is made of |
 //! | `GET /offline-sync/roster/chunks/{hash}` | a part of it |
 
+use aide::axum::{ApiRouter, routing::get_with};
 use axum::{
-    Router,
     body::Body,
     extract::State,
     http::header,
     response::{IntoResponse, Response},
-    routing::get,
 };
 use hadir_shared::{
     chain::Hash,
@@ -31,6 +30,7 @@ use hadir_shared::{
         roster::{Entry, Manifest, PAGE_ENTRIES, Page, digest},
     },
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -42,7 +42,7 @@ use crate::{
     },
     db::Tx,
     fail::Fail,
-    http::{Params, Segment},
+    http::{Params, Segment, describe::says},
     jobs::Work,
 };
 
@@ -66,14 +66,17 @@ const KEEP_SNAPSHOT_MS: i64 = 7 * 24 * 3600 * 1000;
 /// A tombstone is kept this long; a box that was away longer takes a snapshot.
 const KEEP_TOMBSTONE_MS: i64 = 180 * 24 * 3600 * 1000;
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/offline-sync/roster", get(page))
-        .route("/offline-sync/roster/snapshot", get(snapshot))
-        .route("/offline-sync/roster/chunks/{hash}", get(chunk))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route("/offline-sync/roster", get_with(page, says("What changed in the roster after a cursor")))
+        .api_route(
+            "/offline-sync/roster/snapshot",
+            get_with(snapshot, says("What the whole roster is made of")),
+        )
+        .api_route("/offline-sync/roster/chunks/{hash}", get_with(chunk, says("A part of the roster")))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Cursor {
     generation: Option<Uuid>,
     since: Option<i64>,

@@ -4,11 +4,13 @@
 //! What always holds: a student, card or class of another school is not found here; of two scans of one student at once one
 //! is recorded; who was there first stands, with the time he came.
 
+use aide::axum::{
+    ApiRouter,
+    routing::{get_with, post_with},
+};
 use axum::{
-    Router,
     extract::{DefaultBodyLimit, State},
     http::StatusCode,
-    routing::{get, post},
 };
 use hadir_shared::{
     ids::{ClassId, EventId, InstitutionId, UserId},
@@ -17,6 +19,7 @@ use hadir_shared::{
     time::{Grade, Millis, SchoolDay},
     wire::roster::Role,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -35,7 +38,7 @@ use crate::{
     app::App,
     db::Tx,
     fail::{Fail, Flaw},
-    http::{Allowed, Arrived, Body, Check, Params, Segment},
+    http::{Allowed, Arrived, Body, Check, Params, Segment, describe::says},
 };
 
 #[cfg(test)]
@@ -44,14 +47,24 @@ mod tests;
 /// What a camera can find in a QR of a card, and more.
 const CODE_MAX: usize = 512;
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/student-attendance/scan-qr", post(scan).layer(DefaultBodyLimit::max(files::BODY_LIMIT)))
-        .route("/student-attendance/bulk", post(bulk))
-        .route("/student-attendance/class-status/{class}", get(class_status))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route(
+            "/student-attendance/scan-qr",
+            post_with(scan, says("Record a student by card or number"))
+                .layer(DefaultBodyLimit::max(files::BODY_LIMIT)),
+        )
+        .api_route(
+            "/student-attendance/bulk",
+            post_with(bulk, says("Record everybody of a class who is not yet")),
+        )
+        .api_route(
+            "/student-attendance/class-status/{class}",
+            get_with(class_status, says("Who of a class is there")),
+        )
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Scan {
     qr_code: Option<String>,
     nisn_nip_nik: Option<String>,
@@ -65,7 +78,7 @@ struct Scan {
 }
 
 /// What the gate's page shows after a scan.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Scanned {
     student: Named,
     data: Online,
@@ -80,18 +93,18 @@ struct Presented {
     token: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Bulk {
     class_id: Option<ClassId>,
     date: Option<SchoolDay>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct OnDay {
     date: Option<SchoolDay>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct BulkDone {
     class_id: ClassId,
     date: SchoolDay,
@@ -101,7 +114,7 @@ struct BulkDone {
     processed_students: Vec<Attended>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Attended {
     #[serde(flatten)]
     student: Named,

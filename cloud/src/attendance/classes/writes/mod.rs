@@ -9,16 +9,17 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Router,
-    extract::State,
-    routing::{post, put},
+use aide::axum::{
+    ApiRouter,
+    routing::{post_with, put_with},
 };
+use axum::extract::State;
 use hadir_shared::{
     ids::{ClassId, InstitutionId, UserId},
     time::SchoolDay,
     wire::roster::Role,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -33,7 +34,7 @@ use crate::{
     },
     db::{ResultExt as _, Tx},
     fail::{Fail, Flaw},
-    http::{Allowed, Body, Check, Patch, Segment},
+    http::{Allowed, Body, Check, Patch, Segment, describe::says},
     identity::{Entry, audit},
 };
 
@@ -45,28 +46,32 @@ const NAME_MAX: usize = 50;
 const MOST_STUDENTS: usize = 500;
 const YEARS: std::ops::RangeInclusive<i64> = 2000..=2100;
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/classes", post(create))
-        .route("/classes/{id}", put(update).delete(delete))
-        .route("/classes/{id}/assign-students", post(assign))
-        .route("/classes/{id}/remove-students", post(remove))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route("/classes", post_with(create, says("Make a class")))
+        .api_route(
+            "/classes/{id}",
+            put_with(update, says("Change a class"))
+                .delete_with(delete, says("Delete a class without students")),
+        )
+        .api_route("/classes/{id}/assign-students", post_with(assign, says("Put students into a class")))
+        .api_route("/classes/{id}/remove-students", post_with(remove, says("Take students out of a class")))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct New {
     name: Option<String>,
     homeroom_teacher_id: Option<UserId>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Change {
     name: Option<String>,
     #[serde(default)]
     homeroom_teacher_id: Patch<UserId>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Group {
     student_ids: Option<Vec<UserId>>,
     academic_year: Option<i64>,
@@ -74,13 +79,13 @@ struct Group {
     effective_from: Option<SchoolDay>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Assigned {
     class: Shown,
     assigned_students: Vec<Membership>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Removed {
     class: Class,
     removed_count: u64,
