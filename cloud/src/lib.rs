@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod demo;
+pub mod docs;
 pub mod fail;
 pub mod http;
 pub mod identity;
@@ -14,6 +15,7 @@ pub mod jobs;
 pub mod ops;
 pub mod print;
 pub mod seal;
+pub mod sheet;
 #[cfg(test)]
 mod testing;
 
@@ -26,6 +28,7 @@ use jobs::{Kinds, Schedule};
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(ops::routes())
+        .nest("/docs", docs::routes())
         .nest("/api", attendance::routes())
         .nest("/files", attendance::files::routes())
         // No route of a nest, and no address of another module either.
@@ -41,6 +44,8 @@ async fn nowhere() -> Response {
 /// Which module does which kind of job.
 pub fn kinds() -> Kinds {
     Kinds::default()
+        .on(attendance::files::ERASE, attendance::files::erase_job)
+        .on(attendance::offline_sync::KIND, attendance::offline_sync::work)
 }
 
 /// What happens by the clock. Times are UTC: 19:00 is two in the morning in Jakarta.

@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod edge;
 mod open;
+mod openapi;
 mod serve;
 
 /// The cloud of Hadir: attendance that keeps working when the internet does not.
@@ -38,6 +39,8 @@ enum Command {
     /// The schools' boxes.
     #[command(subcommand)]
     Edge(edge::Command),
+    /// Print the OpenAPI document of a module.
+    Openapi(openapi::Args),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -114,6 +117,9 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Exit> {
+    if let Command::Openapi(args) = cli.command {
+        return openapi::run(&args);
+    }
     let file = cli.config.as_deref();
     if let Command::Config(ConfigCommand::Show) = cli.command {
         print!("{}", config::show(file).map_err(Exit::Config)?);
@@ -127,6 +133,6 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Admin(command) => admin::run(config, command).await,
         Command::Edge(command) => edge::run(config, command).await,
         Command::Doctor => doctor::run(&config).await,
-        Command::Config(ConfigCommand::Show) => Ok(()),
+        Command::Openapi(_) | Command::Config(ConfigCommand::Show) => Ok(()),
     }
 }

@@ -46,7 +46,7 @@ async fn jwks(State(app): State<App>) -> Response {
 }
 
 /// The words of what belongs to no module.
-fn plain(fail: &Fail) -> Response {
+pub fn plain(fail: &Fail) -> Response {
     let text = match fail {
         Fail::NoRoute => "not found\n",
         Fail::Internal(_) | Fail::Unavailable { .. } | Fail::TimedOut => "not ready\n",

@@ -27,10 +27,14 @@ use crate::{
     http::{Allowed, Params, Segment, describe::says},
 };
 
+mod placing;
 mod store;
 #[cfg(test)]
 mod tests;
 mod writes;
+
+pub use placing::{add, all, join, leave};
+pub use writes::NAME_MAX;
 
 pub fn routes() -> ApiRouter<App> {
     ApiRouter::new()
@@ -56,6 +60,7 @@ pub struct Class {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ClassWithTeacher")]
 struct Shown {
     #[serde(flatten)]
     class: Class,

@@ -80,6 +80,7 @@ pub fn routes() -> ApiRouter<App> {
 
 /// A box, as the fleet page shows it. Instants are written as everywhere in this dialect.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Box")]
 struct Shown {
     id: Uuid,
     name: String,

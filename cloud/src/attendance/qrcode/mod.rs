@@ -45,6 +45,7 @@ pub fn routes() -> ApiRouter<App> {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RotatingQr")]
 struct Shown {
     token: String,
     /// The six digits for those without a camera.

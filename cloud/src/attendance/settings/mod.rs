@@ -55,6 +55,7 @@ pub fn routes() -> ApiRouter<App> {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Setting")]
 struct Shown {
     key_name: &'static str,
     value: String,

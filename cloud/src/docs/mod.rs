@@ -1,0 +1,68 @@
+//! The documents of the modules' APIs, for people and for programs.
+//!
+//! What always holds: a document is made from the routes that are served; the page that shows it loads nothing from
+//! elsewhere and runs no script but the ones it was built with.
+//!
+//! | route | what |
+//! |---|---|
+//! | `GET /docs` | which modules there are |
+//! | `GET /docs/{module}` | the viewer |
+//! | `GET /docs/{module}/openapi.json` | the document |
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use aide::openapi::OpenApi;
+use axum::{
+    Router,
+    http::{HeaderValue, header},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::get,
+};
+
+use crate::{
+    app::App,
+    attendance,
+    fail::Fail,
+    http::{Segment, speak},
+    ops,
+};
+
+#[cfg(test)]
+mod tests;
+mod viewer;
+
+/// The modules that have a document, by the name they are asked for.
+pub const MODULES: &[(&str, fn() -> OpenApi)] = &[("attendance", attendance::document)];
+
+/// The document of a module, in JSON; `None` when there is no such module. Made once.
+pub fn json(module: &str) -> Option<&'static str> {
+    static DOCUMENTS: LazyLock<BTreeMap<&str, String>> = LazyLock::new(|| {
+        let text = |document: OpenApi| serde_json::to_string_pretty(&document).unwrap_or_default();
+        MODULES.iter().map(|(name, document)| (*name, text(document()))).collect()
+    });
+    DOCUMENTS.get(module).map(String::as_str)
+}
+
+pub fn routes() -> Router<App> {
+    let routes = Router::new()
+        .route("/", get(first))
+        .route("/{module}", get(page))
+        .route("/{module}/openapi.json", get(document));
+    speak(routes, ops::plain)
+}
+
+async fn first() -> Redirect {
+    Redirect::to("/docs/attendance")
+}
+
+async fn page(Segment(module): Segment<String>) -> Result<Response, Fail> {
+    let (name, _) = MODULES.iter().find(|(name, _)| *name == module).ok_or(Fail::NoRoute)?;
+    let page = viewer::page(name);
+    let policy = HeaderValue::from_str(&page.policy).map_err(anyhow::Error::from)?;
+    Ok(([(header::CONTENT_SECURITY_POLICY, policy)], Html(page.html)).into_response())
+}
+
+async fn document(Segment(module): Segment<String>) -> Result<Response, Fail> {
+    let document = json(&module).ok_or(Fail::NoRoute)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], document).into_response())
+}

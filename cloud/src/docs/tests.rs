@@ -1,0 +1,143 @@
+//! What the documents promise, and that they are whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::*;
+use crate::{http::describe::PERMISSION, testing::TestApp};
+
+/// The contract's own list (`contracts/attendance.md` and the documents it keeps).
+const DOCUMENTED: &[(&str, &str)] = &[
+    ("post", "/api/auth/login"),
+    ("post", "/api/auth/logout"),
+    ("get", "/api/user"),
+    ("get", "/api/profile"),
+    ("put", "/api/profile"),
+    ("put", "/api/profile/password"),
+    ("get", "/api/qrcode/dynamic"),
+    ("post", "/api/qrcode/verify"),
+    ("post", "/api/attendance/checkin"),
+    ("post", "/api/attendance/checkout"),
+    ("get", "/api/attendance/history"),
+    ("post", "/api/student-attendance/scan-qr"),
+    ("post", "/api/student-attendance/bulk"),
+    ("get", "/api/student-attendance/class-status/{class}"),
+    ("get", "/api/leaves"),
+    ("post", "/api/leaves"),
+    ("get", "/api/leaves/{id}"),
+    ("put", "/api/leaves/{id}"),
+    ("delete", "/api/leaves/{id}"),
+    ("get", "/api/announcements"),
+    ("post", "/api/announcements"),
+    ("get", "/api/announcements/{id}"),
+    ("put", "/api/announcements/{id}"),
+    ("delete", "/api/announcements/{id}"),
+    ("get", "/api/classes"),
+    ("get", "/api/classes/{id}"),
+    ("post", "/api/classes"),
+    ("put", "/api/classes/{id}"),
+    ("delete", "/api/classes/{id}"),
+    ("get", "/api/classes/{id}/students"),
+    ("post", "/api/classes/{id}/assign-students"),
+    ("post", "/api/classes/{id}/remove-students"),
+    ("get", "/api/student-qr-cards"),
+    ("get", "/api/student-qr-cards/{id}"),
+    ("post", "/api/student-qr-cards/generate"),
+    ("put", "/api/student-qr-cards/{id}/status"),
+    ("get", "/api/offline-sync"),
+    ("get", "/api/offline-sync/{id}"),
+    ("post", "/api/offline-sync/process-attendance"),
+    ("post", "/api/offline-sync/{id}/retry"),
+    ("get", "/api/settings"),
+    ("get", "/api/settings/{key}"),
+    ("put", "/api/settings/{key}"),
+    ("put", "/api/settings/bulk-update"),
+    ("get", "/api/dashboard"),
+    ("get", "/api/users"),
+    ("post", "/api/users"),
+    ("get", "/api/users/{id}"),
+    ("put", "/api/users/{id}"),
+    ("delete", "/api/users/{id}"),
+];
+
+fn attendance() -> Value {
+    serde_json::from_str(json("attendance").unwrap()).unwrap()
+}
+
+fn operations(document: &Value) -> BTreeMap<(&str, &str), &Value> {
+    let paths = document["paths"].as_object().unwrap();
+    let of_path = |(path, item)| {
+        let item: &Value = item;
+        let methods = item.as_object().unwrap();
+        methods.iter().map(move |(method, operation)| ((method.as_str(), path), operation))
+    };
+    paths.iter().map(|(path, item)| (path.as_str(), item)).flat_map(of_path).collect()
+}
+
+#[test]
+fn every_documented_operation_is_there() {
+    let document = attendance();
+    let there: BTreeSet<_> = operations(&document).into_keys().collect();
+    let missing: Vec<_> = DOCUMENTED.iter().filter(|operation| !there.contains(*operation)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn an_operation_says_who_may_call_it_what_it_is_and_what_it_answers() {
+    let document = attendance();
+    let mut ids = BTreeSet::new();
+    for (at, operation) in operations(&document) {
+        assert!(operation[PERMISSION].is_string(), "{at:?}");
+        let secured = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
+        assert_eq!(secured, operation[PERMISSION] != "public", "{at:?}");
+        assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{at:?}");
+        assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{at:?}");
+        assert_eq!(operation["responses"].as_object().unwrap().contains_key("default"), true, "{at:?}");
+    }
+}
+
+/// Two types of one name get a number: they want names of their own (`#[schemars(rename = …)]`).
+#[test]
+fn every_reference_leads_somewhere_and_names_are_words() {
+    fn references<'d>(value: &'d Value, found: &mut BTreeSet<&'d str>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str));
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let document = attendance();
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 10);
+    for reference in found {
+        assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+    }
+    let names = document["components"]["schemas"].as_object().unwrap();
+    let numbered: Vec<_> = names.keys().filter(|name| name.ends_with(|c: char| c.is_ascii_digit())).collect();
+    assert!(numbered.is_empty(), "{numbered:?}");
+}
+
+#[tokio::test]
+async fn the_page_runs_its_own_scripts_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let t = TestApp::sqlite(folder.path()).await;
+    let page = t.get("/docs/attendance", None).await;
+    assert_eq!(page.status, 200);
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert_eq!(policy.matches("'sha256-").count(), 3, "{policy}");
+    assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
+    let html = page.body.as_str().unwrap();
+    assert!(html.contains("/docs/attendance/openapi.json"));
+    assert!(!html.contains("<script src") && !html.contains("<link"));
+
+    let document = t.get("/docs/attendance/openapi.json", None).await;
+    assert_eq!(document.headers["content-type"], "application/json");
+    assert_eq!(document.body, attendance());
+    assert_eq!(t.get("/docs/nothing", None).await.status, 404);
+    assert_eq!(t.get("/docs/nothing/openapi.json", None).await.status, 404);
+}
