@@ -19,12 +19,19 @@ const ENV_PREFIX: &str = "HADIR_EDGE_";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen over plain HTTP; port 0 takes a free one.
+    /// Where to listen over plain HTTP; port 0 takes a free one. Whoever asks from another machine is sent to HTTPS.
     pub listen: String,
-    /// Where to listen over HTTPS; not at all when it is empty.
+    /// Where to listen over HTTPS; not at all when it is empty. `0.0.0.0:8443` serves the school's network.
     pub listen_tls: String,
+    /// The school's own certificate, with those between it and its authority; without one, the box's own authority vouches.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of `tls_cert`.
+    pub tls_key: Option<PathBuf>,
+    /// Whether the box announces its name (`hadir-1a2b.local`) in the school's network.
+    pub mdns: bool,
     /// Where telephones reach the box, as the kiosk's QR says it: `https://absensi.sekolah.sch.id`. When it is empty: by the
-    /// name the kiosk calls the box, or by the box's own address in the network.
+    /// name or address the kiosk itself calls the box by, where a telephone finds it too; else by the box's own address in
+    /// the network, because old telephones do not find names under `.local`.
     pub public_url: String,
     /// Everything the box keeps: the log, its keys.
     pub data_dir: PathBuf,
@@ -51,6 +58,9 @@ impl Default for Config {
         Self {
             listen: "127.0.0.1:8080".into(),
             listen_tls: String::new(),
+            tls_cert: None,
+            tls_key: None,
+            mdns: false,
             public_url: String::new(),
             data_dir: "data-edge".into(),
             gate_name: "Gerbang 1".into(),
@@ -81,6 +91,10 @@ impl Config {
         );
         anyhow::ensure!(self.heartbeat_seconds > 0, "heartbeat_seconds must be at least 1");
         anyhow::ensure!(self.roster_seconds > 0, "roster_seconds must be at least 1");
+        anyhow::ensure!(
+            self.tls_cert.is_some() == self.tls_key.is_some(),
+            "tls_cert and tls_key belong together: one of them is missing"
+        );
         let name = self.gate_name.chars().count();
         anyhow::ensure!((1..=100).contains(&name), "gate_name must have between 1 and 100 characters");
         Ok(())
@@ -132,7 +146,13 @@ mod tests {
         );
         assert!(show(Some(&file)).unwrap().contains(&format!("ballast_mib = 1  # file {}", file.display())));
         assert!(show(None).unwrap().contains("ballast_mib = 64  # default"));
-        for wrong in ["lisen = \"x\"", "retry_base_ms = 0", "retry_cap_ms = 1", "gate_name = \"\""] {
+        for wrong in [
+            "lisen = \"x\"",
+            "retry_base_ms = 0",
+            "retry_cap_ms = 1",
+            "gate_name = \"\"",
+            "tls_cert = \"a.pem\"",
+        ] {
             std::fs::write(&file, wrong).unwrap();
             assert!(Config::load(Some(&file)).is_err(), "{wrong}");
         }

@@ -11,6 +11,7 @@
 //! | [`outbox`] | records to the cloud |
 //! | [`roster`] | the school from the cloud |
 //! | [`http`], [`ui`] | API and pages on the school's network |
+//! | [`tls`], [`mdns`] | HTTPS and the box's name in the school's network |
 //! | [`membership`], [`link`] | which school the box belongs to, and the line to its cloud |
 //! | [`enrol`] | joining a school |
 //! | [`cli`] | the commands |
@@ -24,6 +25,7 @@ pub mod enrol;
 pub mod http;
 pub mod ids;
 pub mod link;
+mod mdns;
 pub mod membership;
 pub mod node;
 pub mod outbox;
@@ -32,4 +34,5 @@ pub mod roster;
 pub mod store;
 #[cfg(test)]
 pub mod testing;
+pub mod tls;
 pub mod ui;

@@ -1,6 +1,6 @@
 //! A box: everything a request handler may use, and the tasks that run beside it. Cheap to clone.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use anyhow::Context as _;
 use hadir_shared::{
@@ -26,6 +26,7 @@ use crate::{
     },
     roster::{PullFailed, Puller, View, demo, pull},
     store::{self, Options, Position, Tx, log, seal::Seal},
+    tls::Tls,
 };
 pub use crate::{
     attendance::{
@@ -69,6 +70,8 @@ struct Inner {
     view: Arc<RwLock<Arc<View>>>,
     membership: RwLock<Option<Membership>>,
     shared: RwLock<Arc<Shared>>,
+    /// Set once, where HTTPS is served.
+    tls: OnceLock<Tls>,
     /// Serialises pulls: the button, the timer and a receipt may all ask at once.
     pulling: tokio::sync::Mutex<()>,
     tasks: Mutex<Option<(CancellationToken, JoinSet<()>)>>,
@@ -112,6 +115,7 @@ impl Node {
                 view: Arc::new(RwLock::new(Arc::new(view))),
                 membership: RwLock::new(membership),
                 shared: RwLock::new(shared),
+                tls: OnceLock::new(),
                 pulling: tokio::sync::Mutex::new(()),
                 tasks: Mutex::new(None),
             }),
@@ -158,6 +162,16 @@ impl Node {
     /// The trusted time of a reading taken before.
     pub fn trust(&self, reading: Reading) -> Trusted {
         self.inner.time.trust(reading)
+    }
+
+    /// From now on the box serves HTTPS with this.
+    pub fn serves_with(&self, tls: Tls) {
+        let _ = self.inner.tls.set(tls);
+    }
+
+    /// The box's certificate; `None` where no HTTPS is served.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.inner.tls.get()
     }
 
     /// The source of ids and random values.
@@ -294,6 +308,7 @@ impl Node {
             roster_cursor: view.cursor,
             roster_pulled_at: view.pulled_at,
             disk_free_bytes: inner.store.disk_free(),
+            https: self.tls().map(Tls::told),
             now: now.time,
         }
     }

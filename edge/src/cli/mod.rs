@@ -1,6 +1,10 @@
 //! The commands of `hadir-edge`. Exit codes follow sysexits.h.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -11,6 +15,7 @@ use crate::{
     ids::Ids,
     node::Node,
     store::OpenError,
+    tls,
 };
 
 mod enroll;
@@ -116,6 +121,7 @@ fn command(arguments: Arguments) -> Result<(), Failed> {
     let file = arguments.config.as_deref();
     if let Command::Config { command: ConfigCommand::Show } = arguments.command {
         print!("{}", config::show(file).map_err(|error| Failed::new(Exit::Config, error))?);
+        print!("{}", certificate(file));
         return Ok(());
     }
     let config = Config::load(file).map_err(|error| Failed::new(Exit::Config, error))?;
@@ -126,6 +132,20 @@ fn command(arguments: Arguments) -> Result<(), Failed> {
         Command::Status(status) => runtime.block_on(status::status(config, &status)),
         Command::Verify => verify::verify(&config),
         Command::Config { .. } => Ok(()),
+    }
+}
+
+/// What the configuration comes to: the certificate there is. Nothing where the configuration itself is wrong.
+fn certificate(file: Option<&Path>) -> String {
+    match Config::load(file).map(|config| tls::on_disk(&config)) {
+        Ok(Ok(Some(https))) => format!(
+            "# certificate: {}, until {}\n# fingerprint: {}\n",
+            https.names.join(" "),
+            https.expires_at.to_rfc3339_micros(),
+            https.fingerprint
+        ),
+        Ok(Err(error)) => format!("# certificate: {error}\n"),
+        Ok(Ok(None)) | Err(_) => String::new(),
     }
 }
 

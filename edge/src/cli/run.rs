@@ -1,6 +1,6 @@
 //! `hadir-edge run`.
 
-use std::{fs::File, io::IsTerminal as _, time::Duration};
+use std::{fs::File, future::Future, io::IsTerminal as _, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use rustix::fs::{FlockOperation, flock};
@@ -9,18 +9,22 @@ use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing_subscriber::EnvFilter;
 
 use super::{Exit, Failed};
 use crate::{
+    clock::BUILT,
     config::Config,
     http::{
         self,
-        listen::{self, Limits},
+        listen::{self, Limits, Site},
     },
+    mdns::Announcer,
     node::Node,
     store::NotSaved,
+    tls::{self, CannotServe, Place, Tls},
 };
 
 /// After a signal, requests under way may take this long.
@@ -30,35 +34,127 @@ pub async fn run(config: Config) -> Result<(), Failed> {
     log_to_stderr(&config).map_err(|error| Failed::new(Exit::Config, error))?;
     // Before anybody can know that the box is there: a signal that comes early stops it in order as well.
     let stop = Stop::listen().map_err(|error| Failed::new(Exit::Software, error))?;
-    let listener = TcpListener::bind(&config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", config.listen))
-        .map_err(|error| Failed::new(Exit::Unavailable, error))?;
-    let address = listener.local_addr().map_err(|error| Failed::new(Exit::Software, error))?;
+    let plain = bind(&config.listen).await?;
+    let secure = if config.listen_tls.is_empty() { None } else { Some(bind(&config.listen_tls).await?) };
     let node = super::open(config).await?;
     let _only_one = lock(&node)?;
+    let secure = secure.map(|bound| secured(&node, bound)).transpose()?;
     node.start().await?;
-    println!("listening on http://{address}");
+    let beside = beside(&node, secure.as_ref().map(|secure| secure.0.local))?;
+    if let Some((Bound { local, .. }, _)) = &secure {
+        println!("listening on https://{local}");
+    }
+    println!("listening on http://{}", plain.local);
     tell_systemd(&[NotifyState::Ready]);
-    let watchdog = tokio::spawn(keep_watch(node.clone()));
-    let served = serve(listener, &node, stop).await;
+    let served = serve(plain, secure, &node, stop).await;
     tell_systemd(&[NotifyState::Stopping]);
-    watchdog.abort();
+    beside.end().await;
     node.stop().await;
     tracing::info!("stopped in order");
     Ok(served.context("the server stopped")?)
 }
 
-async fn serve(listener: TcpListener, node: &Node, mut stop: Stop) -> std::io::Result<()> {
+struct Bound {
+    listener: TcpListener,
+    local: SocketAddr,
+}
+
+async fn bind(address: &str) -> Result<Bound, Failed> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))
+        .map_err(|error| Failed::new(Exit::Unavailable, error))?;
+    let local = listener.local_addr().map_err(|error| Failed::new(Exit::Software, error))?;
+    Ok(Bound { listener, local })
+}
+
+/// Reads or makes the certificate. Only who holds the lock of the folder comes here.
+fn secured(node: &Node, bound: Bound) -> Result<(Bound, TlsAcceptor), Failed> {
+    let now = node.trusted_now().time;
+    let open = || {
+        let tls = Tls::open(node.config(), node.ids(), Place::of(node), now, BUILT)?;
+        let config = tls.server_config()?;
+        Ok((tls, config))
+    };
+    let (tls, config) = open().map_err(|error: CannotServe| Failed::new(exit_of(&error), error))?;
+    tls.listens_at(bound.local.port());
+    node.serves_with(tls);
+    Ok((bound, config.into()))
+}
+
+const fn exit_of(error: &CannotServe) -> Exit {
+    match error {
+        CannotServe::Ca { .. } => Exit::Data,
+        CannotServe::School(_) => Exit::Config,
+        CannotServe::Disk { .. } => Exit::Disk,
+        CannotServe::Made(_) => Exit::Software,
+    }
+}
+
+/// What runs beside the listeners.
+struct Beside {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Beside {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move { stop.run_until_cancelled(task).await });
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+fn beside(node: &Node, secure: Option<SocketAddr>) -> Result<Beside, Failed> {
+    let beside = Beside { tasks: TaskTracker::new(), stop: CancellationToken::new() };
+    beside.spawn(keep_watch(node.clone()));
+    if let Some(tls) = node.tls().cloned() {
+        let asked = signal(SignalKind::hangup()).map_err(|error| Failed::new(Exit::Software, error))?;
+        beside.spawn(tls::keep(tls, node.clone(), asked));
+    }
+    if let Some(local) = secure.filter(|local| node.config().mdns && !local.ip().is_loopback()) {
+        beside.spawn(announce(node.clone(), local.port()));
+    }
+    Ok(beside)
+}
+
+/// Announces the box's name for as long as it is let; a box that joins a school gets another one.
+async fn announce(node: Node, port: u16) {
+    let Some((mut announcer, tls)) = Announcer::start().zip(node.tls()) else { return };
+    loop {
+        announcer.announce(&tls.local_name(), port);
+        tokio::time::sleep(tls::LOOK).await;
+    }
+}
+
+async fn serve(
+    plain: Bound,
+    secure: Option<(Bound, TlsAcceptor)>,
+    node: &Node,
+    mut stop: Stop,
+) -> std::io::Result<()> {
     let drain = CancellationToken::new();
     let router = http::router(node.clone());
-    let mut server = tokio::spawn(listen::serve(listener, router, Limits::default(), drain.clone()));
+    let site = |tls| Site { router: router.clone(), tls, limits: Limits::default() };
+    let plain = listen::serve(plain.listener, site(None), drain.clone());
+    let secure = secure.map(|(bound, tls)| listen::serve(bound.listener, site(Some(tls)), drain.clone()));
+    let secure = async {
+        if let Some(secure) = secure {
+            secure.await;
+        }
+    };
+    let mut server = tokio::spawn(async { tokio::join!(plain, secure) });
     let finished = tokio::select! {
         finished = &mut server => Some(finished),
         () = stop.asked() => None,
     };
     if let Some(finished) = finished {
-        return finished.map_err(std::io::Error::other);
+        return finished.map(|_| ()).map_err(std::io::Error::other);
     }
     drain.cancel();
     if tokio::time::timeout(DRAIN, &mut server).await.is_err() {

@@ -6,7 +6,7 @@ use clap::Args;
 use hadir_shared::time::Millis;
 
 use super::{Exit, Failed};
-use crate::{config::Config, node::SyncStatus, store::open};
+use crate::{config::Config, node::SyncStatus, store::open, tls};
 
 #[derive(Debug, Args)]
 pub struct Status {
@@ -47,7 +47,11 @@ async fn read(config: Config) -> Result<SyncStatus, Failed> {
         return Err(Failed::new(Exit::Unavailable, error));
     }
     let node = super::open(config).await?;
-    let status = node.sync_status().await;
+    let mut status = node.sync_status().await;
+    match tls::on_disk(node.config()) {
+        Ok(https) => status.https = https,
+        Err(error) => status.alarm = status.alarm.or_else(|| Some(error.to_string())),
+    }
     node.store().close().await;
     Ok(status)
 }
@@ -71,6 +75,14 @@ fn in_words(status: &SyncStatus, is_running: bool) -> String {
     line("roster", &format!("position {}, pulled {}", status.roster_cursor, at(status.roster_pulled_at)));
     for (verdict, count) in &status.verdicts {
         line(verdict, &count.to_string());
+    }
+    if let Some(https) = &status.https {
+        line("https", https.url.as_deref().unwrap_or("off"));
+        line("certificate", &format!("{}, until {}", https.names.join(" "), at(Some(https.expires_at))));
+        line("fingerprint", &https.fingerprint);
+        if let Some(problem) = &https.problem {
+            line("CERTIFICATE", problem);
+        }
     }
     if let Some(error) = &status.last_error {
         line("last error", error);

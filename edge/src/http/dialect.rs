@@ -272,6 +272,7 @@ fn failure(fail: &Fail) -> Response {
         Fail::Unauthenticated(NoSession::Expired) => "Token sudah kadaluarsa. Silakan login kembali",
         Fail::BadCredentials => "Kredensial tidak valid",
         Fail::Denied(text) | Fail::NotFound(text) => text,
+        Fail::InClear => "Sambungan ini tidak terenkripsi. Gunakan alamat https:// kotak ini",
         Fail::NoRoute => "Alamat tidak ditemukan",
         Fail::WrongMethod => "Metode tidak didukung untuk alamat ini",
         Fail::Invalid(problems) => return invalid(problems),

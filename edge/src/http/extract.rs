@@ -169,7 +169,7 @@ fn is_for_another_site(headers: &HeaderMap, host: Option<&str>) -> bool {
 }
 
 /// Without the port; an IPv6 address keeps its brackets.
-fn host_name(host: &str) -> &str {
+pub fn host_name(host: &str) -> &str {
     match host.rfind(']') {
         Some(end) => &host[..=end],
         None => host.split(':').next().unwrap_or(host),

@@ -18,6 +18,9 @@ pub enum Fail {
     BadCredentials,
     #[error("denied: {0}")]
     Denied(&'static str),
+    /// Asked in clear, from elsewhere.
+    #[error("not encrypted")]
+    InClear,
     #[error("not found: {0}")]
     NotFound(&'static str),
     #[error("no such route")]
@@ -84,7 +87,7 @@ impl Fail {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated(_) | Self::BadCredentials => StatusCode::UNAUTHORIZED,
-            Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::Denied(_) | Self::InClear => StatusCode::FORBIDDEN,
             Self::NotFound(_) | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,

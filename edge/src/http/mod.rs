@@ -2,7 +2,8 @@
 //!
 //! The API is the part of the attendance contract a school needs while the internet is gone, in the same words; beside it
 //! the gate's own endpoints. What always holds: whatever goes wrong is answered in the dialect, never in plain text; a
-//! client's fault is never a 500; a failure of ours is logged once, here; no handler waits for anything but this machine.
+//! client's fault is never a 500; a failure of ours is logged once, here; no handler waits for anything but this machine;
+//! nothing is said in clear to another machine ([`cleartext`]).
 //!
 //! | folder | what |
 //! |---|---|
@@ -21,7 +22,7 @@ use anyhow::anyhow;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
-    middleware::{Next, from_fn, map_response},
+    middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::{IntoResponse as _, Response},
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
@@ -37,6 +38,7 @@ use crate::{node::Node, ui};
 
 pub mod attendance;
 pub mod auth;
+mod cleartext;
 pub mod dialect;
 pub mod extract;
 pub mod fail;
@@ -96,11 +98,11 @@ pub fn router(node: Node) -> Router {
         .merge(status::routes());
     let all =
         Router::new().nest("/api", api).merge(photos::routes()).merge(status::probes()).merge(ui::routes());
-    observe::outer(speak(all), &web).with_state(web)
+    observe::outer(speak(all, &web), &web).with_state(web)
 }
 
 /// Words every failure, unknown routes and wrong methods included.
-fn speak(router: Router<Web>) -> Router<Web> {
+fn speak(router: Router<Web>, web: &Web) -> Router<Web> {
     router
         .fallback(async || Fail::NoRoute)
         .method_not_allowed_fallback(async || Fail::WrongMethod)
@@ -108,6 +110,7 @@ fn speak(router: Router<Web>) -> Router<Web> {
         .layer(RequestDecompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(in_time))
+        .layer(from_fn_with_state(web.clone(), cleartext::guard))
         .layer(map_response(async |response| dialect::word(response)))
 }
 

@@ -20,6 +20,7 @@ use hadir_shared::{
     wire::roster::Entry,
 };
 
+use super::extract::Encrypted;
 use crate::{
     node::Node,
     roster::View,
@@ -55,7 +56,7 @@ impl Served {
         self.on.hands()
     }
 
-    /// From elsewhere in the school's network.
+    /// From elsewhere in the school's network, over HTTPS.
     pub fn get(&self, path: &str) -> Ask {
         self.ask(Method::GET, path)
     }
@@ -67,7 +68,8 @@ impl Served {
     pub fn ask(&self, method: Method, path: &str) -> Ask {
         let request = Request::builder().method(method).uri(path).header(header::HOST, "kotak.local:8443");
         let peer = SocketAddr::from(([192, 168, 1, 50], 40_000));
-        Ask { router: self.router.clone(), request: request.body(Body::empty()).unwrap(), peer }
+        let request = request.body(Body::empty()).unwrap();
+        Ask { router: self.router.clone(), request, peer, in_clear: false }
     }
 
     /// The token of a login.
@@ -127,6 +129,7 @@ pub struct Ask {
     router: Router,
     request: Request<Body>,
     peer: SocketAddr,
+    in_clear: bool,
 }
 
 impl Ask {
@@ -144,8 +147,15 @@ impl Ask {
         self.header(header::CONTENT_TYPE, kind)
     }
 
-    /// From the box's own keyboard.
+    /// Without TLS.
+    pub fn in_clear(mut self) -> Self {
+        self.in_clear = true;
+        self
+    }
+
+    /// From the box's own keyboard, in clear.
     pub fn here(mut self) -> Self {
+        self.in_clear = true;
         self.peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
         self.header(header::HOST, "localhost:8080")
     }
@@ -157,6 +167,9 @@ impl IntoFuture for Ask {
 
     fn into_future(mut self) -> Self::IntoFuture {
         self.request.extensions_mut().insert(ConnectInfo(self.peer));
+        if !self.in_clear {
+            self.request.extensions_mut().insert(Encrypted);
+        }
         let answered = self.router.oneshot(self.request);
         Box::pin(async {
             let response = answered.await.unwrap();

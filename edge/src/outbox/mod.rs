@@ -21,6 +21,8 @@ use hadir_shared::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::tls::Https;
+
 /// Whether the last contact with the cloud succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -87,5 +89,8 @@ pub struct SyncStatus {
     pub roster_cursor: u64,
     pub roster_pulled_at: Option<Millis>,
     pub disk_free_bytes: Option<u64>,
+    /// `None` where the box serves no HTTPS.
+    #[serde(default)]
+    pub https: Option<Https>,
     pub now: Millis,
 }

@@ -4,12 +4,14 @@
 //! something that grows stale says so by itself when it no longer hears from the box.
 
 mod assets;
+mod ca;
 mod pages;
 #[cfg(test)]
 mod tests;
 
 use axum::{Router, routing::get};
 
+pub use self::ca::IN_CLEAR;
 use crate::http::Web;
 
 pub fn routes() -> Router<Web> {
@@ -19,5 +21,9 @@ pub fn routes() -> Router<Web> {
         .route("/kiosk", get(pages::kiosk))
         .route("/status", get(pages::status))
         .route("/c/{token}", get(pages::check_in))
+        .route("/ca", get(ca::show))
+        .route("/ca.crt", get(ca::der))
+        .route("/ca.pem", get(ca::pem))
+        .route("/ca.mobileconfig", get(ca::profile))
         .route("/assets/{file}", get(assets::serve))
 }

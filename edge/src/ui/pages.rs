@@ -24,7 +24,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 
-fn page(template: &impl Template) -> Result<Response, Fail> {
+pub fn page(template: &impl Template) -> Result<Response, Fail> {
     let html = template.render().map_err(anyhow::Error::from)?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
@@ -191,6 +191,6 @@ impl Status {
     }
 }
 
-fn school(web: &Web) -> String {
+pub fn school(web: &Web) -> String {
     web.node.roster().institution.name.clone()
 }

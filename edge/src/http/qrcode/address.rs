@@ -1,17 +1,19 @@
 //! Under which address a telephone reaches the check-in page.
 
-use std::net::UdpSocket;
-
 use axum::{extract::FromRequestParts, http::request::Parts};
 
-use crate::http::{
-    Web,
-    extract::{Origin, Peer},
-    fail::Fail,
+use crate::{
+    http::{
+        Web,
+        extract::{Encrypted, Origin, Peer, host_name},
+        fail::Fail,
+    },
+    tls::Tls,
 };
 
-/// The address the QR starts with. The configured `public_url`; else the name by which the screen itself calls the box;
-/// and where that is the loopback address, which no telephone reaches, the box's own address in the school's network.
+/// The address the QR starts with. The configured `public_url`; else the one by which the screen itself calls the box, where
+/// a telephone finds it too; else the one the box knows of itself ([`Tls::url`]): an address rather than a name under
+/// `.local`, because old telephones do not find those.
 #[derive(Debug, Clone)]
 pub struct CheckInBase(String);
 
@@ -30,19 +32,39 @@ impl FromRequestParts<Web> for CheckInBase {
             return Ok(Self(configured.into()));
         }
         let Origin(origin) = Origin::from_request_parts(parts, web).await?;
-        let is_here = Peer::from_request_parts(parts, web).await?.is_here();
-        let outside = is_here.then(|| in_network(&web.node.config().listen_tls)).flatten();
-        Ok(Self(outside.unwrap_or(origin)))
+        let peer = Peer::from_request_parts(parts, web).await?;
+        let is_encrypted = parts.extensions.get::<Encrypted>().is_some();
+        let is_found = is_encrypted && peer.host.as_deref().is_some_and(telephones_find);
+        let own = || web.node.tls().and_then(Tls::url);
+        Ok(Self(if is_found { origin } else { own().unwrap_or(origin) }))
     }
 }
 
-/// `https://192.168.1.10:8443`, when the box listens there. Plain HTTP is served on the loopback address only, and a
-/// telephone gives its place and camera to HTTPS only.
-fn in_network(listen_tls: &str) -> Option<String> {
-    let (_, port) = listen_tls.rsplit_once(':').filter(|(_, port)| *port != "0")?;
-    // Asks the system which of its addresses a packet would leave from; none is sent (192.0.2.1 is TEST-NET-1, RFC 5737).
-    let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
-    socket.connect(("192.0.2.1", 9)).ok()?;
-    let address = socket.local_addr().ok()?.ip();
-    (!address.is_unspecified() && !address.is_loopback()).then(|| format!("https://{address}:{port}"))
+/// Not the loopback addresses, names of multicast DNS, or names without a dot.
+fn telephones_find(host: &str) -> bool {
+    let name = host_name(host);
+    let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    let is_whole = || name.rsplit_once('.').is_some_and(|(_, last)| last != "local");
+    address.map_or_else(|_| is_whole(), |address| !address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn telephones_find_addresses_and_whole_names() {
+        for (host, found) in [
+            ("192.168.1.10:8443", true),
+            ("[fd00::1]:8443", true),
+            ("absensi.sekolah.sch.id", true),
+            ("hadir-1a2b.local:8443", false),
+            ("localhost:8443", false),
+            ("kotak:8443", false),
+            ("127.0.0.1:8443", false),
+            ("[::1]:8443", false),
+        ] {
+            assert_eq!(telephones_find(host), found, "{host}");
+        }
+    }
 }

@@ -1,9 +1,13 @@
 use image::ImageFormat;
 use serde_json::json;
 
-use crate::http::{
-    scan::decode::{Frame, codes},
-    testing::Served,
+use crate::{
+    clock::BUILT,
+    http::{
+        scan::decode::{Frame, codes},
+        testing::{Ask, Served, at},
+    },
+    tls::{Place, Tls},
 };
 
 #[tokio::test]
@@ -23,7 +27,7 @@ async fn the_picture_holds_the_address_of_the_token() {
     let school = Served::at("06:41:03").await;
     let token = school.token("4001").await;
     let current = school.get("/api/qrcode/current").bearer(&token).await.data();
-    let url = format!("http://kotak.local:8443/c/{}", school.qr());
+    let url = format!("https://kotak.local:8443/c/{}", school.qr());
     assert_eq!((&current["url"], &current["token"]), (&json!(url), &json!(school.qr())));
     assert_eq!(current["shown_until"].as_i64().unwrap() - current["now"].as_i64().unwrap(), 7_000);
     assert_eq!(current["code"].as_str().unwrap().len(), 6);
@@ -35,6 +39,29 @@ async fn the_picture_holds_the_address_of_the_token() {
     let svg = school.get("/api/qrcode/current.svg").bearer(&token).await;
     assert_eq!(svg.headers["content-type"], "image/svg+xml");
     assert!(svg.text().contains("<svg") && !svg.text().contains("<script"));
+}
+
+#[tokio::test]
+async fn the_qr_leads_to_where_a_telephone_finds_the_box() {
+    let school = Served::at("06:41:03").await;
+    let (node, token) = (school.node(), school.token("4001").await);
+    let tls = |place| Tls::open(node.config(), node.ids(), place, at("06:41:03"), BUILT).unwrap();
+    let addresses = vec!["192.168.1.10".parse().unwrap()];
+    let tls = tls(Place { host: None, local: "hadir-1a2b.local".into(), addresses, main: None });
+    tls.listens_at(8443);
+    node.serves_with(tls);
+    let host = axum::http::header::HOST;
+    let leads = async |ask: Ask, to: &str| {
+        let data = ask.await.data();
+        assert_eq!(data["url"], format!("{to}/c/{}", school.qr()));
+    };
+    let kiosk = |name| school.get("/api/kiosk").bearer(&token).header(host.clone(), name);
+    leads(kiosk("192.168.7.7:8443"), "https://192.168.7.7:8443").await;
+    leads(kiosk("absensi.sekolah.example"), "https://absensi.sekolah.example").await;
+    for not_found in ["hadir-1a2b.local:8443", "localhost:8443", "kotak:8443"] {
+        leads(kiosk(not_found), "https://192.168.1.10:8443").await;
+    }
+    leads(school.get("/api/kiosk").here(), "https://192.168.1.10:8443").await;
 }
 
 #[tokio::test]
