@@ -55,7 +55,8 @@ CREATE TABLE sync_records (
                                                               -- text of PostgreSQL can: then body has U+FFFD in its place
     hash           TEXT NOT NULL,
     received_at    BIGINT NOT NULL,
-    verdict        TEXT NOT NULL CHECK (verdict IN ('stored', 'duplicate', 'conflict', 'refused', 'quarantined')),
+    verdict        TEXT NOT NULL                              -- the last two are never told to a box: people decide so
+        CHECK (verdict IN ('stored', 'duplicate', 'conflict', 'refused', 'quarantined', 'corrected', 'discarded')),
     reason         TEXT,                                      -- a code of hadir-shared, for programs
     error_message  TEXT,                                      -- the same for people
     action_type    TEXT NOT NULL,                             -- 'attendance', 'boot', 'clock', …
@@ -68,6 +69,62 @@ CREATE TABLE sync_records (
 );
 CREATE UNIQUE INDEX sync_records_identity ON sync_records (institution_id, device_id, log_id, seq);
 CREATE INDEX sync_records_by_institution ON sync_records (institution_id, id);
+-- The list of the log shows the newest first, by id, under one filter or several; each filter alone has an index to walk. What
+-- most records are (stored, attendance) is in no index of its own: the list by id meets enough of those at once.
+CREATE INDEX sync_records_by_user ON sync_records (institution_id, user_id, id) WHERE user_id IS NOT NULL;
+CREATE INDEX sync_records_by_device ON sync_records (institution_id, device_id, id);
+CREATE INDEX sync_records_by_verdict ON sync_records (institution_id, verdict, id) WHERE verdict <> 'stored';
+CREATE INDEX sync_records_by_action ON sync_records (institution_id, action_type, id) WHERE action_type <> 'attendance';
+-- The day of a record is that of its trusted time; one that could not be read has only the time it came.
+CREATE INDEX sync_records_by_time ON sync_records (institution_id, (COALESCE(trusted_at, received_at)));
+
+-- What people decided about single records: a record's bytes never change, and neither does a decision.
+CREATE TABLE sync_decisions (
+    id             $ID,
+    institution_id BIGINT NOT NULL,
+    record_id      BIGINT NOT NULL,
+    at             BIGINT NOT NULL,
+    decided_by     BIGINT NOT NULL,
+    action         TEXT NOT NULL CHECK (action IN ('retry', 'map', 'accept', 'discard', 'reopen', 'reprocess')),
+    reason         TEXT,                                      -- in the words of whoever decided
+    user_id        BIGINT,                                    -- map: whose the record is
+    trusted_at     BIGINT,                                    -- accept: when it was, where the record cannot know
+    verdict_before TEXT NOT NULL,
+    verdict_after  TEXT NOT NULL,
+    error          TEXT                                       -- why it failed once more, for people
+);
+CREATE INDEX sync_decisions_by_record ON sync_decisions (institution_id, record_id, id);
+
+-- Many records decided anew by a job: all that failed and meet a filter, or what a log has in quarantine.
+CREATE TABLE sync_retries (
+    id             $ID,
+    institution_id BIGINT NOT NULL,
+    action         TEXT NOT NULL CHECK (action IN ('retry', 'reprocess')),
+    device_id      UUID,
+    log_id         UUID,
+    reason         TEXT,
+    state          TEXT NOT NULL CHECK (state IN ('running', 'done')),
+    job_id         BIGINT,                                    -- the one job that drives it
+    total          BIGINT NOT NULL DEFAULT 0,                 -- these four are written at the end; till then the items tell
+    succeeded      BIGINT NOT NULL DEFAULT 0,
+    failed         BIGINT NOT NULL DEFAULT 0,
+    skipped        BIGINT NOT NULL DEFAULT 0,
+    created_by     BIGINT NOT NULL,
+    created_at     BIGINT NOT NULL,
+    finished_at    BIGINT
+);
+-- One at a time in a school: whoever presses again gets the one that runs.
+CREATE UNIQUE INDEX sync_retries_one_running ON sync_retries (institution_id, action) WHERE state = 'running';
+
+-- The records of one that runs. Deleted at its end, when their numbers are written down.
+CREATE TABLE sync_retry_items (
+    institution_id BIGINT NOT NULL,
+    retry_id       BIGINT NOT NULL,
+    record_id      BIGINT NOT NULL,
+    outcome        TEXT CHECK (outcome IN ('succeeded', 'failed', 'skipped')),
+    PRIMARY KEY (institution_id, retry_id, record_id)
+);
+CREATE INDEX sync_retry_items_open ON sync_retry_items (institution_id, retry_id, record_id) WHERE outcome IS NULL;
 
 -- The down feed: the latest state of everything a box needs. cseq comes from the counter row below, taken in the
 -- transaction that changes the data: its lock makes commit order equal cursor order, which a sequence does not.

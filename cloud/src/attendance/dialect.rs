@@ -70,6 +70,16 @@ impl<T: Serialize> IntoResponse for Created<T> {
     }
 }
 
+/// 202 with a message and data: it goes on after the answer.
+#[derive(Debug)]
+pub struct Accepted<T>(pub &'static str, pub T);
+
+impl<T: Serialize> IntoResponse for Accepted<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::ACCEPTED, Said(self.0, self.1)).into_response()
+    }
+}
+
 /// 200 with data and no message.
 #[derive(Debug)]
 pub struct Data<T>(pub T);
@@ -116,6 +126,19 @@ impl<T: Serialize> IntoResponse for Stands<T> {
     fn into_response(self) -> Response {
         let body = Envelope { success: false, message: Some(self.0), data: Some(self.1), errors: None };
         (StatusCode::BAD_REQUEST, Json(body)).into_response()
+    }
+}
+
+/// 422 with what is wrong, and a report of the whole beside it.
+#[derive(Debug)]
+pub struct Unfit<T>(pub BTreeMap<String, Vec<String>>, pub T);
+
+impl<T: Serialize> IntoResponse for Unfit<T> {
+    fn into_response(self) -> Response {
+        let errors = self.0.iter().map(|(field, texts)| (field.as_str(), texts.clone())).collect();
+        let body =
+            Envelope { success: false, message: Some(INVALID), data: Some(self.1), errors: Some(errors) };
+        (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
     }
 }
 
@@ -222,13 +245,20 @@ pub fn failure(fail: &Fail) -> Response {
     refusal(status, message, None)
 }
 
+const INVALID: &str = "Validasi gagal";
+
 fn invalid(problems: &[Problem]) -> Response {
+    refusal(StatusCode::UNPROCESSABLE_ENTITY, INVALID, Some(errors(problems)))
+}
+
+/// What is wrong, in words, under the field it is wrong with.
+pub fn errors(problems: &[Problem]) -> BTreeMap<&str, Vec<String>> {
     let mut errors: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for problem in problems {
         let field = if problem.field.is_empty() { "body" } else { &problem.field };
         errors.entry(field).or_default().push(flaw(field, &problem.flaw));
     }
-    refusal(StatusCode::UNPROCESSABLE_ENTITY, "Validasi gagal", Some(errors))
+    errors
 }
 
 fn refusal(status: StatusCode, message: &str, errors: Option<BTreeMap<&str, Vec<String>>>) -> Response {
@@ -320,6 +350,14 @@ impl<T: JsonSchema> OperationOutput for Created<T> {
     }
 }
 
+impl<T: JsonSchema> OperationOutput for Accepted<T> {
+    type Inner = T;
+
+    fn inferred_responses(ctx: &mut GenContext, _: &mut Operation) -> Vec<(Option<u16>, Answer)> {
+        answers(202, "Begun.", envelope(true, &[message(), data::<T>(ctx)]))
+    }
+}
+
 impl<T: JsonSchema> OperationOutput for Data<T> {
     type Inner = T;
 
@@ -352,6 +390,19 @@ impl<T: JsonSchema> OperationOutput for Stands<T> {
         let mut schema = envelope(false, &[message(), data::<T>(ctx)]);
         schema.insert("required".into(), json!(["success", "message"]));
         answers(400, "Refused; `data` is the record that stands already.", schema)
+    }
+}
+
+impl<T: JsonSchema> OperationOutput for Unfit<T> {
+    type Inner = T;
+
+    fn inferred_responses(ctx: &mut GenContext, _: &mut Operation) -> Vec<(Option<u16>, Answer)> {
+        let report = envelope(false, &[data::<T>(ctx)]);
+        answers(
+            422,
+            "Refused; `data` is a report of the whole.",
+            json_schema!({"allOf": [refusal_schema(), report]}),
+        )
     }
 }
 

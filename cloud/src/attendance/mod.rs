@@ -19,8 +19,9 @@ mod dashboard;
 pub mod dialect;
 pub mod files;
 pub mod fleet;
+mod imports;
 mod leaves;
-mod offline_sync;
+pub mod offline_sync;
 mod openapi;
 mod people;
 pub mod permits;
@@ -57,6 +58,7 @@ fn api() -> ApiRouter<App> {
         .merge(classes::routes())
         .merge(dashboard::routes())
         .merge(fleet::routes())
+        .merge(imports::routes())
         .merge(leaves::routes())
         .merge(offline_sync::routes())
         .merge(photos::routes())

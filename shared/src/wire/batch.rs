@@ -191,6 +191,21 @@ pub enum Reason {
 }
 
 impl Reason {
+    const ALL: [Self; 12] = [
+        Self::AlreadyRecorded,
+        Self::Contradicts,
+        Self::UnknownPerson,
+        Self::InactivePerson,
+        Self::RoleNotAllowed,
+        Self::UnknownCard,
+        Self::UnknownClass,
+        Self::ImpossibleTime,
+        Self::BadSchema,
+        Self::RevokedDevice,
+        Self::NotAllowed,
+        Self::OutsideArea,
+    ];
+
     /// In Indonesian, for the log.
     pub const fn message(self) -> &'static str {
         match self {
@@ -207,6 +222,11 @@ impl Reason {
             Self::NotAllowed => "Anda tidak memiliki izin untuk mencatat absensi pengguna lain",
             Self::OutsideArea => "Anda berada di luar area sekolah",
         }
+    }
+
+    /// The reason a word names.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
     }
 
     /// The word on the wire and in the database.
@@ -377,6 +397,15 @@ mod tests {
         assert_eq!(alone.check_alone(&key.public()).unwrap(), [alone.last_hash]);
         assert_eq!(batch(&key, &["{}", "{}"]).check_alone(&key.public()), Err(Unsound::TooLarge));
         assert_eq!(batch(&key, &[]).check_alone(&key.public()), Err(Unsound::TooLarge));
+    }
+
+    #[test]
+    fn a_reason_is_known_by_the_word_it_has_in_json() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+        }
+        assert_eq!(Reason::parse("of_the_future"), None);
     }
 
     #[test]

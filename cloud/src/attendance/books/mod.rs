@@ -113,10 +113,33 @@ pub async fn project(
     candidates: &[Candidate],
     now: Millis,
 ) -> sqlx::Result<Vec<Outcome>> {
+    project_with(tx, institution, candidates, false, now).await
+}
+
+/// As [`project`], for one candidate whose person may have become inactive since: somebody answers for it.
+pub async fn project_of_inactive(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    candidate: Candidate,
+    now: Millis,
+) -> sqlx::Result<Option<Outcome>> {
+    Ok(project_with(tx, institution, &[candidate], true, now).await?.pop())
+}
+
+async fn project_with(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    candidates: &[Candidate],
+    may_be_inactive: bool,
+    now: Millis,
+) -> sqlx::Result<Vec<Outcome>> {
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let people = store::people(tx, institution, candidates).await?;
+    let mut people = store::people(tx, institution, candidates).await?;
+    for person in people.values_mut().filter(|_| may_be_inactive) {
+        person.active = true;
+    }
     let mut days = store::standing(tx, institution, candidates.iter().map(plan::day_of)).await?;
     let judged = plan::judge(candidates, &people, &mut days, now);
     let mut entries: Vec<_> = plan::entries(candidates, &judged, &days).collect();

@@ -80,11 +80,12 @@ fn flaw(record: &store::Evidence, is_stored: bool) -> Option<&'static str> {
         return Some("counted, and cannot be read");
     };
     let Some(passage) = passage(what) else { return Some("counted, and is no passage of a gate") };
+    let trusted = record.said_at.map_or(at.trusted, Millis);
     let Some(arrived) = record.row_status.as_deref().and_then(Status::parse) else {
         return Some("counted, and its row is not there");
     };
     let same_key = record.row_user == record.user_id
-        && record.row_day == Some(passage.schedule.zone.day(at.trusted).0)
+        && record.row_day == Some(passage.schedule.zone.day(trusted).0)
         && record.row_type.as_deref() == Some(passage.direction.as_str());
     if !same_key {
         return Some("its row is of another person, day or direction");
@@ -94,11 +95,11 @@ fn flaw(record: &store::Evidence, is_stored: bool) -> Option<&'static str> {
     }
     let same_record = record.row_event == Some(event.0)
         && record.row_claimed.map(Millis) == Some(at.claimed)
-        && record.row_trusted.map(Millis) == Some(at.trusted);
+        && record.row_trusted.map(Millis) == Some(trusted);
     if !same_record {
         return Some("its row says another moment or event");
     }
-    let decision = decide(&passage.schedule, passage.direction, at.trusted, Some(arrived));
+    let decision = decide(&passage.schedule, passage.direction, trusted, Some(arrived));
     let same_minutes =
         record.row_late == Some(decision.late_minutes) && record.row_early == Some(decision.early_minutes);
     // A check-out keeps what was known of the check-in when it came; the check-in may have come later.

@@ -248,6 +248,8 @@ pub struct Evidence {
     pub row_event: Option<Uuid>,
     /// How the person came that day, for a check-out.
     pub arrived: Option<String>,
+    /// When it was, where somebody had to say so because the record cannot know.
+    pub said_at: Option<i64>,
 }
 
 /// The next records after `after` that name a row of the books, in the order they came.
@@ -260,7 +262,9 @@ pub async fn evidence(
     tx.query(
         "SELECT r.id, r.verdict, r.body, r.user_id, r.attendance_id, a.user_id AS row_user, a.day AS row_day,
             a.type AS row_type, a.status AS row_status, a.late_minutes AS row_late, a.early_minutes AS row_early,
-            a.claimed_at AS row_claimed, a.trusted_at AS row_trusted, a.event_id AS row_event, i.status AS arrived
+            a.claimed_at AS row_claimed, a.trusted_at AS row_trusted, a.event_id AS row_event, i.status AS arrived,
+            (SELECT d.trusted_at FROM sync_decisions d WHERE d.institution_id = r.institution_id AND d.record_id = r.id
+                AND d.trusted_at IS NOT NULL ORDER BY d.id DESC LIMIT 1) AS said_at
          FROM sync_records r
          LEFT JOIN attendance a ON a.id = r.attendance_id AND a.institution_id = r.institution_id
          LEFT JOIN attendance i ON i.institution_id = a.institution_id AND i.user_id = a.user_id AND i.day = a.day

@@ -12,11 +12,23 @@ use crate::attendance::records::local;
 /// Under this name the log keeps an item that could not be read.
 pub const UNREADABLE: &str = "unreadable";
 
+pub const FAILED: &str = "failed";
+/// A verdict and a status.
+pub const DISCARDED: &str = "discarded";
+/// Somebody accepted what contradicted the books: a correction stands beside them.
+pub const CORRECTED: &str = "corrected";
+/// The contract's three, and one of ours.
+pub const STATUSES: &[&str] = &["pending", "success", FAILED, DISCARDED];
+/// A box is told the first five only.
+pub const VERDICTS: &[&str] =
+    &["stored", "duplicate", "conflict", "refused", "quarantined", CORRECTED, DISCARDED];
+
 /// The log's status of a verdict. Nothing is ever pending here: what has arrived is decided with its arrival.
 pub fn status(verdict: &str) -> &'static str {
     match verdict {
-        "stored" | "duplicate" => "success",
-        _ => "failed",
+        "stored" | "duplicate" | CORRECTED => "success",
+        DISCARDED => DISCARDED,
+        _ => FAILED,
     }
 }
 
