@@ -92,6 +92,11 @@ impl Check {
         self.0.push(Problem::new(field, flaw));
     }
 
+    /// What was found, for who tells it in another way than [`Check::finish`].
+    pub fn into_problems(self) -> Vec<Problem> {
+        self.0
+    }
+
     /// `Ok` when nothing was found.
     pub fn finish(self) -> Result<(), Fail> {
         if self.0.is_empty() { Ok(()) } else { Err(Fail::Invalid(self.0)) }

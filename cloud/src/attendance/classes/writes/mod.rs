@@ -41,7 +41,8 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-const NAME_MAX: usize = 50;
+/// Characters of a class's name.
+pub const NAME_MAX: usize = 50;
 /// Students in one request: more than any class has.
 const MOST_STUDENTS: usize = 500;
 const YEARS: std::ops::RangeInclusive<i64> = 2000..=2100;

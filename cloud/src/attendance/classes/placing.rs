@@ -1,0 +1,60 @@
+//! Many students at once, for an import: who calls writes the audit row, and touches the people for the boxes.
+
+use hadir_shared::{
+    ids::{ClassId, InstitutionId, UserId},
+    time::SchoolDay,
+};
+use serde_json::json;
+
+use super::{Class, store};
+use crate::{
+    app::App,
+    db::{ResultExt as _, Tx},
+    fail::Fail,
+    identity::{Actor, Entry, audit},
+};
+
+/// The school's classes.
+pub async fn all(tx: &mut Tx, institution: InstitutionId) -> Result<Vec<Class>, Fail> {
+    Ok(store::all(tx, institution).await?)
+}
+
+/// Makes a class without a homeroom teacher. Fails with [`Fail::Conflict`] when somebody else makes it at the same time.
+pub async fn add(
+    tx: &mut Tx,
+    app: &App,
+    by: Actor,
+    institution: InstitutionId,
+    name: &str,
+) -> Result<ClassId, Fail> {
+    let taken = Fail::conflict("Kelas dengan nama tersebut sudah ada");
+    let id = store::insert(tx, institution, name, None, app.now()).await.on_taken(taken)?;
+    let entry = Entry::new(by, "class.create", format!("class:{id}")).of(institution);
+    audit(tx, app, &entry.after(json!({"name": name}))).await?;
+    Ok(id)
+}
+
+/// Puts students of the school into a class, from a day on and for its academic year.
+pub async fn join(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    class: ClassId,
+    students: &[UserId],
+    from: SchoolDay,
+) -> Result<(), Fail> {
+    store::assign(tx, institution, class, students, from.academic_year(), from, app.now()).await?;
+    Ok(())
+}
+
+/// Takes students out of a class: from `day` on they are not in it.
+pub async fn leave(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    class: ClassId,
+    students: &[UserId],
+    day: SchoolDay,
+) -> Result<(), Fail> {
+    store::remove(tx, institution, class, students, day.academic_year(), day).await?;
+    Ok(())
+}
