@@ -36,18 +36,34 @@ pub struct Entry {
     /// `kind:id`.
     pub subject: String,
     pub institution: Option<InstitutionId>,
+    /// Whom it is about: the row is his school's, where [`Entry::of`] names none.
+    pub person: Option<UserId>,
     pub before: Option<Value>,
     pub after: Option<Value>,
 }
 
 impl Entry {
     pub fn new(actor: Actor, action: &'static str, subject: impl Into<String>) -> Self {
-        Self { actor, action, subject: subject.into(), institution: None, before: None, after: None }
+        Self {
+            actor,
+            action,
+            subject: subject.into(),
+            institution: None,
+            person: None,
+            before: None,
+            after: None,
+        }
     }
 
     #[must_use]
     pub fn of(mut self, institution: InstitutionId) -> Self {
         self.institution = Some(institution);
+        self
+    }
+
+    #[must_use]
+    pub fn about(mut self, person: UserId) -> Self {
+        self.person = Some(person);
         self
     }
 

@@ -70,7 +70,8 @@ pub async fn rotate(app: &App, token: &str, life_ms: i64) -> Result<Refreshed, F
 async fn end_family(tx: &mut Tx, app: &App, user: UserId, session: Uuid) -> Result<(), Fail> {
     tracing::warn!(%session, "a spent refresh token came again: its session ends");
     store::revoke_session(tx, user, session, app.now()).await?;
-    audit(tx, app, &Entry::new(Actor::System, "session.refresh_reuse", format!("session:{session}"))).await
+    let entry = Entry::new(Actor::System, "session.refresh_reuse", format!("session:{session}"));
+    audit(tx, app, &entry.about(user)).await
 }
 
 async fn insert(

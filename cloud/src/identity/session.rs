@@ -117,6 +117,7 @@ pub async fn open(tx: &mut Tx, app: &App, user: UserId, new: &NewSession<'_>) ->
         tx,
         app,
         &Entry::new(Actor::User(user), "session.open", format!("session:{id}"))
+            .about(user)
             .after(json!({"client": new.client})),
     )
     .await?;
@@ -140,8 +141,12 @@ pub async fn list(tx: &mut Tx, user: UserId, now: Millis) -> Result<Vec<Listed>,
 pub async fn revoke(tx: &mut Tx, app: &App, user: UserId, session: Uuid) -> Result<bool, Fail> {
     let ended = store::revoke_session(tx, user, session, app.now()).await? == 1;
     if ended {
-        audit(tx, app, &Entry::new(Actor::User(user), "session.revoke", format!("session:{session}")))
-            .await?;
+        audit(
+            tx,
+            app,
+            &Entry::new(Actor::User(user), "session.revoke", format!("session:{session}")).about(user),
+        )
+        .await?;
     }
     Ok(ended)
 }
@@ -158,7 +163,9 @@ pub async fn revoke_all(
     audit(
         tx,
         app,
-        &Entry::new(by, "session.revoke_all", format!("user:{user}")).after(json!({"ended": ended})),
+        &Entry::new(by, "session.revoke_all", format!("user:{user}"))
+            .about(user)
+            .after(json!({"ended": ended})),
     )
     .await?;
     Ok(ended)

@@ -97,29 +97,41 @@ pub async fn name_in_use(tx: &mut Tx, key: Key<'_>, except: Option<UserId>) -> R
 pub async fn set_role(tx: &mut Tx, app: &App, by: Actor, user: UserId, role: i64) -> Result<(), Fail> {
     store::upsert_user_role(tx, user, role).await.on_missing(Fail::not_found("Peran tidak ditemukan"))?;
     store::raise_token_version(tx, user, app.now()).await?;
-    audit(tx, app, &Entry::new(by, "user.role", format!("user:{user}")).after(json!({"role_id": role}))).await
+    audit(
+        tx,
+        app,
+        &Entry::new(by, "user.role", format!("user:{user}")).about(user).after(json!({"role_id": role})),
+    )
+    .await
 }
 
 /// An inactive user cannot sign in, and his tokens end. Afterwards as for [`set_role`].
 pub async fn set_active(tx: &mut Tx, app: &App, by: Actor, user: UserId, active: bool) -> Result<(), Fail> {
     store::set_user_active(tx, user, active, app.now()).await?;
     store::raise_token_version(tx, user, app.now()).await?;
-    audit(tx, app, &Entry::new(by, "user.active", format!("user:{user}")).after(json!({"is_active": active})))
-        .await
+    audit(
+        tx,
+        app,
+        &Entry::new(by, "user.active", format!("user:{user}"))
+            .about(user)
+            .after(json!({"is_active": active})),
+    )
+    .await
 }
 
 /// Sets a password without asking for the old one: an admin's reset. All sessions end. Afterwards as for [`set_role`].
 pub async fn set_password(tx: &mut Tx, app: &App, by: Actor, user: UserId, hash: &str) -> Result<(), Fail> {
     store::set_password_hash(tx, user, hash, app.now()).await?;
     session::revoke_all(tx, app, by, user, None).await?;
-    audit(tx, app, &Entry::new(by, "user.password", format!("user:{user}"))).await
+    audit(tx, app, &Entry::new(by, "user.password", format!("user:{user}")).about(user)).await
 }
 
 /// Gives the caller the new password he chose, after [`super::prove`]: his other sessions end. Afterwards as for [`set_role`].
 pub async fn change_password(tx: &mut Tx, app: &App, who: &Caller, hash: &str) -> Result<(), Fail> {
     store::set_password_hash(tx, who.user, hash, app.now()).await?;
     session::revoke_all(tx, app, who.actor(), who.user, Some(who.session)).await?;
-    audit(tx, app, &Entry::new(who.actor(), "user.password", format!("user:{}", who.user))).await
+    audit(tx, app, &Entry::new(who.actor(), "user.password", format!("user:{}", who.user)).about(who.user))
+        .await
 }
 
 /// Changes what a user may change of himself; `None` leaves a field as it is.
@@ -136,7 +148,8 @@ pub async fn set_contact(
     let fields = json!({
         "name": change.name.is_some(), "email": change.email.is_some(), "phone": change.phone.is_some()
     });
-    audit(tx, app, &Entry::new(by, "user.update", format!("user:{}", user.id)).after(fields)).await
+    audit(tx, app, &Entry::new(by, "user.update", format!("user:{}", user.id)).about(user.id).after(fields))
+        .await
 }
 
 /// See [`set_contact`].

@@ -55,7 +55,7 @@ pub async fn insert_audit(
 ) -> sqlx::Result<()> {
     tx.query(
         "INSERT INTO audit_log (institution_id, at, actor, action, subject, before, after, request_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         VALUES (COALESCE($1, (SELECT institution_id FROM users WHERE id = $9)), $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(entry.institution.map(|id| id.0))
     .bind(now.0)
@@ -65,6 +65,7 @@ pub async fn insert_audit(
     .bind(entry.before.as_ref().map(Json))
     .bind(entry.after.as_ref().map(Json))
     .bind(request)
+    .bind(entry.person.map(|id| id.0))
     .run()
     .await
     .map(drop)
