@@ -25,6 +25,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `postgres://…` or `sqlite://path`; by default `sqlite://<data_dir>/cloud.db`.
     pub database_url: Option<String>,
+    /// `postgres://…` of the account that owns the tables: `migrate` uses it, nothing else does. The account of
+    /// `database_url`, which must exist, then owns nothing and is given the rows. By default that account owns them.
+    pub database_owner_url: Option<String>,
     /// The key that seals secrets in the database; by default `<data_dir>/secret.key`. Every node needs the same one.
     pub secret_key_file: Option<PathBuf>,
     /// How the world reaches this cloud: `https://absensi.sekolah.sch.id`. Links and tokens name it. Without it, links
@@ -44,6 +47,7 @@ impl Default for Config {
             listen: "127.0.0.1:8000".into(),
             data_dir: "data".into(),
             database_url: None,
+            database_owner_url: None,
             secret_key_file: None,
             public_url: None,
             trust_proxy: false,
@@ -82,6 +86,12 @@ impl Config {
             ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| engine.starts_with(scheme)),
             "database_url must start with sqlite:// or postgres://"
         );
+        if let Some(owner) = &self.database_owner_url {
+            anyhow::ensure!(
+                !self.is_sqlite() && (owner.starts_with("postgres:") || owner.starts_with("postgresql:")),
+                "database_owner_url is for PostgreSQL: it must start with postgres://, as database_url must"
+            );
+        }
         if let Some(url) = &self.public_url {
             let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
             anyhow::ensure!(
@@ -106,6 +116,7 @@ pub fn show(file: Option<&Path>) -> anyhow::Result<String> {
             .map_or_else(|| "default".to_owned(), |from| origin(&from.name, file, key));
         let shown = match key.as_str() {
             "database_url" => serde_json::to_string(&mask(&config.database_url()))?,
+            "database_owner_url" => serde_json::to_string(&config.database_owner_url.as_deref().map(mask))?,
             "secret_key_file" => serde_json::to_string(&config.secret_key_file())?,
             _ => value.to_string(),
         };

@@ -6,7 +6,8 @@
 //! - writers queue: on SQLite one connection writes, and says so at once (`BEGIN IMMEDIATE`);
 //! - what was committed is on the disk (`synchronous=FULL`, PostgreSQL's default);
 //! - a handler that is dropped half way leaves no open transaction behind in the pool;
-//! - a migration that was edited after it ran is refused.
+//! - a migration that was edited after it ran is refused;
+//! - every transaction names its [`Scope`]; on PostgreSQL the database itself hides the rows of other schools from it.
 //!
 //! There is no statement outside a transaction: an autocommitted write on a connection somebody else left in a
 //! transaction would be acknowledged and then lost.
@@ -28,12 +29,16 @@ use sqlx::{
 use crate::fail::Fail;
 
 /// The migrations, in order: number, name, text. A test holds this list against the folder.
-pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
+const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "identity", include_str!("../../migrations/cloud/0001_identity.sql")),
     (2, "jobs", include_str!("../../migrations/cloud/0002_jobs.sql")),
     (3, "attendance", include_str!("../../migrations/cloud/0003_attendance.sql")),
     (4, "sync", include_str!("../../migrations/cloud/0004_sync.sql")),
 ];
+
+/// What stands behind the migrations on PostgreSQL.
+const ROW_SECURITY: &str = include_str!("../../migrations/cloud/postgres/row_security.sql");
+const GRANTS: &str = include_str!("../../migrations/cloud/postgres/grants.sql");
 
 /// Stands in a migration for the engine's identity column.
 const ID_TOKEN: &str = "$ID";
@@ -106,12 +111,46 @@ impl Db {
         }
     }
 
-    /// Runs what is pending. Refuses when an applied migration's text is no longer the one in this program.
+    /// Runs what is pending, as the owner of the tables. Refuses when an applied migration's text is no longer the one in
+    /// this program.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
         match self {
-            Self::Pg(pool) => migrator(PG_ID).run(pool).await,
-            Self::Sqlite { write, .. } => migrator(SQLITE_ID).run(write).await,
+            Self::Pg(pool) => {
+                migrator(PG_ID).run(pool).await?;
+                pool.execute(ROW_SECURITY).await?;
+            }
+            Self::Sqlite { write, .. } => migrator(SQLITE_ID).run(write).await?,
         }
+        Ok(())
+    }
+
+    /// Lets the account `role`, which must exist, work with the rows of every table, and with the tables themselves not at
+    /// all. For PostgreSQL, by the owner of the tables, after [`Db::migrate`].
+    pub async fn grant(&self, role: &str) -> sqlx::Result<()> {
+        let Self::Pg(pool) = self else { return Ok(()) };
+        let mut tx = pool.begin().await?;
+        sqlx::query("SELECT set_config('hadir.grantee', $1, true)").bind(role).execute(&mut *tx).await?;
+        tx.execute(GRANTS).await?;
+        tx.commit().await
+    }
+
+    /// The account the connections are opened as; SQLite has none.
+    pub fn account(&self) -> Option<String> {
+        match self {
+            Self::Pg(pool) => Some(pool.connect_options().get_username().to_owned()),
+            Self::Sqlite { .. } => None,
+        }
+    }
+
+    /// Whether the database keeps schools apart by itself: on PostgreSQL, unless its account is above row-level security.
+    /// SQLite has nothing of the kind.
+    pub async fn is_guarded(&self) -> sqlx::Result<bool> {
+        let Self::Pg(pool) = self else { return Ok(false) };
+        let (above,): (bool,) =
+            sqlx::query_as("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+                .fetch_one(pool)
+                .await?;
+        Ok(!above)
     }
 
     /// The migrations that have not run, by name. Fails when one that ran was edited, or when the database is newer
@@ -119,9 +158,15 @@ impl Db {
     pub async fn pending(&self) -> anyhow::Result<Pending> {
         let applied = match self {
             Self::Pg(pool) => {
-                let mut c = pool.acquire().await?;
-                c.ensure_migrations_table("_sqlx_migrations").await?;
-                c.list_applied_migrations("_sqlx_migrations").await?
+                // Not ensure_migrations_table: the account may be one that makes no tables.
+                let (is_there,): (bool,) =
+                    sqlx::query_as("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+                        .fetch_one(pool)
+                        .await?;
+                match is_there {
+                    true => pool.acquire().await?.list_applied_migrations("_sqlx_migrations").await?,
+                    false => Vec::new(),
+                }
             }
             Self::Sqlite { write, .. } => {
                 let mut c = write.acquire().await?;
@@ -154,7 +199,7 @@ impl Db {
     /// A transaction that cannot write.
     pub async fn read(&self, scope: impl Into<Scope>) -> sqlx::Result<Tx> {
         Ok(match self {
-            Self::Pg(pool) => Tx::Pg(pool.begin_with("BEGIN READ ONLY").await?),
+            Self::Pg(pool) => Tx::Pg(pool.begin_with(begin("BEGIN READ ONLY", scope.into())).await?),
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
         })
     }
@@ -162,7 +207,7 @@ impl Db {
     /// A transaction that may write. On SQLite there is one at a time: do nothing slow while holding it.
     pub async fn write(&self, scope: impl Into<Scope>) -> sqlx::Result<Tx> {
         Ok(match self {
-            Self::Pg(pool) => Tx::Pg(pool.begin().await?),
+            Self::Pg(pool) => Tx::Pg(pool.begin_with(begin("BEGIN", scope.into())).await?),
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
         })
     }
@@ -193,6 +238,14 @@ impl Db {
             }
         }
     }
+}
+
+/// Opens the transaction and names its scope, in one round trip.
+fn begin(opening: &str, scope: Scope) -> AssertSqlSafe<String> {
+    AssertSqlSafe(match scope {
+        Scope::School(InstitutionId(id)) => format!("{opening}; SET LOCAL hadir.institution = '{id}'"),
+        Cloud => format!("{opening}; SET LOCAL hadir.scope = 'cloud'"),
+    })
 }
 
 async fn open_pg(url: &str) -> anyhow::Result<Db> {
@@ -253,6 +306,12 @@ async fn open_sqlite(url: &str) -> anyhow::Result<Db> {
 fn sqlite_version(text: &str) -> Option<(u32, u32, u32)> {
     let mut parts = text.split('.').map(|part| part.parse().ok());
     Some((parts.next()??, parts.next()??, parts.next()??))
+}
+
+/// Every text that makes the schema: whoever keeps a copy of it sees by this that it is old.
+#[cfg(test)]
+pub(crate) fn schema() -> impl std::fmt::Debug {
+    (MIGRATIONS, ROW_SECURITY, GRANTS)
 }
 
 fn migrator(id_column: &str) -> Migrator {

@@ -41,6 +41,8 @@ use crate::{
 
 /// The password of everybody a test makes.
 pub const PASSWORD: &str = "Rahasia123!";
+/// Who the tests' cloud is to PostgreSQL: an account that owns nothing.
+const PG_ACCOUNT: &str = "hadir_test";
 /// When a test begins: Friday 21 November 2025, 06:45 in Jakarta.
 pub const START: Millis = Millis(1_763_682_300_000);
 
@@ -136,6 +138,12 @@ impl TestApp {
         let ids = Ids::seeded(2);
         let other = App::new(app.db.clone(), app.clock.clone(), ids, (*app.config).clone(), app.seal.clone());
         Self { app: other.await.unwrap(), ..self.clone() }
+    }
+
+    /// The database as the owner of its tables sees it.
+    pub async fn as_owner(&self) -> Db {
+        let url = self.app.config.database_url();
+        Db::open(&url.replacen(&format!("//{PG_ACCOUNT}@"), "//postgres@", 1)).await.unwrap()
     }
 
     pub fn router(&self) -> Router {
@@ -276,12 +284,12 @@ async fn pg_copy(server: &str) -> (String, String) {
     admin.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).await.unwrap();
     admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}"))).await.unwrap();
     admin.close().await;
-    (format!("{server}/{name}"), name)
+    (format!("{}/{name}", server.replacen("//postgres@", &format!("//{PG_ACCOUNT}@"), 1)), name)
 }
 
 async fn pg_template(server: &str) -> String {
     let state =
-        format!("{:?}{:?}{:?}{:?}", crate::db::MIGRATIONS, seed::SERVICES, seed::ROLES, seed::PERMISSIONS);
+        format!("{:?}{:?}{:?}{:?}", crate::db::schema(), seed::SERVICES, seed::ROLES, seed::PERMISSIONS);
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(state)[..8]);
     let name = format!("hadir_template_{digest}");
     let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
@@ -298,8 +306,13 @@ async fn pg_template(server: &str) -> String {
         let create =
             format!("CREATE DATABASE {draft} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
         admin.execute(AssertSqlSafe(create)).await.unwrap();
+        let account = format!(
+            "DO $$ BEGIN CREATE ROLE {PG_ACCOUNT} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+        );
+        admin.execute(AssertSqlSafe(account)).await.unwrap();
         let db = Db::open(&format!("{server}/{draft}")).await.unwrap();
         db.migrate().await.unwrap();
+        db.grant(PG_ACCOUNT).await.unwrap();
         seed::seed(&db, START, &Ids::seeded(1)).await.unwrap();
         db.close().await;
         admin.execute(AssertSqlSafe(format!("ALTER DATABASE {draft} RENAME TO {name}"))).await.unwrap();

@@ -25,7 +25,8 @@ pub(super) async fn run(config: &Config) -> Result<(), Exit> {
     let mut checks = vec![data_dir(&config.data_dir), secret_key(&config.secret_key_file())];
     match open::database(config).await {
         Ok(db) => {
-            checks.extend([engine(&db).await, migrations(&db).await, clock(&db).await, books(&db).await]);
+            checks.extend([engine(&db).await, migrations(&db).await, apart(&db).await]);
+            checks.extend([clock(&db).await, books(&db).await]);
             db.close().await;
         }
         Err(Exit::Unavailable(e)) => {
@@ -86,6 +87,21 @@ async fn migrations(db: &Db) -> Check {
             format!("migrations: {e:#}"),
             "install the version of hadir-cloud that belongs to this database".into(),
         )),
+    }
+}
+
+/// PostgreSQL hides other schools' rows by itself, unless the account is above that.
+async fn apart(db: &Db) -> Check {
+    match db.is_guarded().await {
+        Ok(true) => Ok("row-level security holds for this account".into()),
+        Ok(false) if db.account().is_none() => Ok("SQLite has no row-level security; every statement names its school".into()),
+        Ok(false) => Err((
+            "this database account is above row-level security".into(),
+            "make one that is neither superuser nor BYPASSRLS, name it in database_url, and the owner of the tables in \
+             database_owner_url; then run `hadir-cloud migrate`"
+                .into(),
+        )),
+        Err(e) => Err((format!("row-level security: {e}"), "look at the database's own log".into())),
     }
 }
 

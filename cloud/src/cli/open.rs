@@ -37,7 +37,7 @@ pub(super) async fn database(config: &Config) -> Result<Db, Exit> {
 pub(super) async fn migrate(config: &Config) -> Result<(), Exit> {
     let db = database(config).await?;
     let pending = db.pending().await.map_err(Exit::Data)?.0;
-    bring_up_to_date(&db).await?;
+    bring_up_to_date(&db, config).await?;
     for name in &pending {
         println!("{name}");
     }
@@ -46,8 +46,23 @@ pub(super) async fn migrate(config: &Config) -> Result<(), Exit> {
     Ok(())
 }
 
-async fn bring_up_to_date(db: &Db) -> Result<(), Exit> {
-    db.migrate().await.context("cannot migrate").map_err(Exit::Data)?;
+/// Migrates as the owner of the tables, where that is somebody else than who works with the rows.
+async fn bring_up_to_date(db: &Db, config: &Config) -> Result<(), Exit> {
+    match &config.database_owner_url {
+        Some(url) => {
+            let opened = Db::open(url).await.with_context(|| format!("cannot open {}", mask(url)));
+            let owner = opened.map_err(Exit::Unavailable)?;
+            owner.migrate().await.context("cannot migrate").map_err(Exit::Data)?;
+            let role = db.account().ok_or_else(|| anyhow!("database_url names no account"))?;
+            owner
+                .grant(&role)
+                .await
+                .with_context(|| format!("cannot let {role} work"))
+                .map_err(Exit::Data)?;
+            owner.close().await;
+        }
+        None => db.migrate().await.context("cannot migrate").map_err(Exit::Data)?,
+    }
     Ok(seed::seed(db, SystemClock::new().now(), &Ids::system()).await?)
 }
 
@@ -56,7 +71,7 @@ pub(super) async fn app(config: Config, migrate: bool) -> Result<App, Exit> {
     let db = database(&config).await?;
     let pending = db.pending().await.map_err(Exit::Data)?.0;
     if migrate || config.is_sqlite() {
-        bring_up_to_date(&db).await?;
+        bring_up_to_date(&db, &config).await?;
     } else if !pending.is_empty() {
         let fix = "run `hadir-cloud migrate` first, or start with --migrate";
         return Err(Exit::Data(anyhow!("the database lacks {}: {fix}", pending.join(", "))));

@@ -3,7 +3,7 @@ use std::{future::Future as _, task::Context, time::Duration};
 use sqlx::Connection as _;
 
 use super::*;
-use crate::testing::TestApp;
+use crate::{identity::seed, testing::TestApp};
 
 #[test]
 fn counts_placeholders() {
@@ -17,6 +17,7 @@ fn every_migration_in_the_folder_is_embedded() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/cloud");
     let mut files: Vec<String> =
         std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    files.retain(|name| name.ends_with(".sql"));
     files.sort();
     let embedded: Vec<String> = MIGRATIONS.iter().map(|(n, name, _)| format!("{n:04}_{name}.sql")).collect();
     assert_eq!(files, embedded);
@@ -116,8 +117,8 @@ async fn many_values_are_bound_at_once() {
 #[tokio::test]
 async fn migrations_run_once_and_an_edited_one_is_refused() {
     TestApp::both(|t| async move {
-        let db = &t.app.db;
-        assert_eq!(db.pending().await.unwrap(), Pending(vec![]), "{}", t.on);
+        assert_eq!(t.app.db.pending().await.unwrap(), Pending(vec![]), "{}", t.on);
+        let db = t.as_owner().await;
         db.migrate().await.unwrap();
         let mut tx = db.write(Cloud).await.unwrap();
         let edit = "UPDATE _sqlx_migrations SET checksum = $1 WHERE version = 2";
@@ -190,4 +191,62 @@ fn versions_compare_by_number() {
     assert!(sqlite_version("3.51.3") >= Some(OLDEST_SQLITE));
     assert!(sqlite_version("3.51.2") < Some(OLDEST_SQLITE));
     assert!(sqlite_version("what") < Some(OLDEST_SQLITE));
+}
+
+#[tokio::test]
+async fn postgres_hides_other_schools_from_a_statement_that_forgot_which() {
+    TestApp::both(|t| async move {
+        let (own, other) = (t.institution("SMAN1").await, t.institution("SMPN2").await);
+        t.user(own, "1001", seed::STUDENT).await;
+        t.user(other, "1301", seed::STUDENT).await;
+        let numbers = async |scope: Scope| {
+            let mut tx = t.app.db.read(scope).await.unwrap();
+            let rows: Vec<(String,)> =
+                tx.query("SELECT nisn_nip_nik FROM users ORDER BY 1").all().await.unwrap();
+            rows.into_iter().map(|(number,)| number).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(Cloud).await, ["1001", "1301"], "{}", t.on);
+        let Db::Pg(pool) = &t.app.db else { return };
+        assert_eq!(numbers(own.into()).await, ["1001"]);
+        assert_eq!(numbers(other.into()).await, ["1301"]);
+
+        let mut tx = t.app.db.write(own).await.unwrap();
+        assert_eq!(tx.query("UPDATE users SET name = 'x'").run().await.unwrap(), 1);
+        assert_eq!(tx.query("DELETE FROM settings_versions").run().await.unwrap(), 0);
+        let foreign = "INSERT INTO holidays (institution_id, day, name, created_at) VALUES ($1, '2025-12-25', 'Natal', 0)";
+        let refused = tx.query(foreign).bind(other.0).run().await.unwrap_err().to_string();
+        assert!(refused.contains("row-level security"), "{refused}");
+        drop(tx);
+
+        let unnamed: (i64,) = sqlx::query_as("SELECT COUNT(*) FROM users").fetch_one(pool).await.unwrap();
+        assert_eq!(unnamed, (0,), "a transaction that names no scope sees nothing, and none is left in the pool");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn on_postgres_every_table_of_a_school_is_guarded_and_the_cloud_owns_none() {
+    TestApp::both(|t| async move {
+        let Db::Pg(pool) = &t.app.db else { return };
+        assert!(t.app.db.is_guarded().await.unwrap());
+        let open: Vec<(String,)> = sqlx::query_as(
+            "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+             WHERE c.relkind = 'r' AND a.attname = 'institution_id' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)",
+        )
+        .fetch_all(pool)
+        .await
+        .unwrap();
+        assert_eq!(open, []);
+        let owned: (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = current_user",
+        )
+        .fetch_one(pool)
+        .await
+        .unwrap();
+        assert_eq!(owned, (0,));
+        for forbidden in ["CREATE TABLE t (n BIGINT)", "DROP POLICY own_school ON users", "TRUNCATE users"] {
+            assert!(pool.execute(AssertSqlSafe(forbidden)).await.is_err(), "{forbidden}");
+        }
+    })
+    .await;
 }
