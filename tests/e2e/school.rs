@@ -4,10 +4,15 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use hadir_shared::{demo, ids::LogId};
-use hadir_tests::{api::Api, boxes, free_port, now, postgres::Postgres, process::Program, school::Plan};
+use hadir_tests::{
+    api::Api,
+    boxes, free_port, now,
+    postgres::{Database, Postgres},
+    process::Program,
+    school::Plan,
+};
 use reqwest::Client;
 use serde_json::{Value, json};
-use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -37,14 +42,9 @@ pub struct Cloud {
     folder: TempDir,
     address: String,
     database: Option<Database>,
-    program: Option<Program>,
-}
-
-/// A PostgreSQL database of one test.
-struct Database {
-    url: String,
     /// Runs as long as the test, where no server was provided.
-    _own: Option<Postgres>,
+    _server: Option<Postgres>,
+    program: Option<Program>,
 }
 
 impl Cloud {
@@ -53,16 +53,16 @@ impl Cloud {
         let folder = TempDir::new()?;
         let address = format!("127.0.0.1:{}", free_port()?);
         let mut plan = Plan::cloud(folder.path())?.with("LISTEN", &address);
-        let database = match engine {
-            Engine::Sqlite => None,
-            Engine::Postgres => Some(fresh_database().await?),
+        let (database, server) = match engine {
+            Engine::Sqlite => (None, None),
+            Engine::Postgres => fresh_database().await.map(|(database, server)| (Some(database), server))?,
         };
         if let Some(database) = &database {
-            plan = plan.with("DATABASE_URL", &database.url);
+            plan = plan.on(database);
         }
         plan.run(&["migrate"]).await?;
         plan.run(&["demo", "--class-size", &class_size.to_string(), "--days", "0"]).await?;
-        let mut cloud = Self { plan, folder, address, database, program: None };
+        let mut cloud = Self { plan, folder, address, database, _server: server, program: None };
         cloud.resume().await?;
         Ok(cloud)
     }
@@ -111,7 +111,7 @@ impl Cloud {
 
     pub fn books(&self) -> Books {
         match &self.database {
-            Some(database) => Books::Postgres(database.url.clone()),
+            Some(database) => Books::Postgres(database.owner_url.clone()),
             None => Books::Sqlite(self.folder.path().join("cloud.db")),
         }
     }
@@ -243,12 +243,8 @@ pub fn identity(status: &Value) -> anyhow::Result<(Uuid, LogId)> {
     Ok((id("device")?, LogId(id("log")?)))
 }
 
-async fn fresh_database() -> anyhow::Result<Database> {
-    let own = if hadir_tests::env("HADIR_TEST_PG").is_none() { Some(Postgres::start()?) } else { None };
-    let base =
-        own.as_ref().map(Postgres::url).or_else(|| hadir_tests::env("HADIR_TEST_PG")).unwrap_or_default();
-    let name = format!("e2e_{}", hadir_tests::random_id().simple());
-    let mut admin = PgConnection::connect(&format!("{base}/postgres")).await?;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await?;
-    Ok(Database { url: format!("{base}/{name}"), _own: own })
+async fn fresh_database() -> anyhow::Result<(Database, Option<Postgres>)> {
+    let server = if hadir_tests::env("HADIR_TEST_PG").is_none() { Some(Postgres::start()?) } else { None };
+    let base = server.as_ref().map(Postgres::url).or_else(|| hadir_tests::env("HADIR_TEST_PG"));
+    Ok((Database::create(&base.unwrap_or_default()).await?, server))
 }

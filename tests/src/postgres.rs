@@ -16,6 +16,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 
 /// A running PostgreSQL. It ends, and its data with it, when this is dropped.
@@ -27,6 +28,39 @@ pub struct Postgres {
     user: Option<Account>,
     disk: Disk,
     folder: TempDir,
+}
+
+/// The account that works with the rows of a [`Database`] and owns nothing.
+const ACCOUNT: &str = "hadir_app";
+
+/// A database of one's own, empty.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// As its owner, who makes the tables.
+    pub owner_url: String,
+    /// As the account the cloud runs as.
+    pub url: String,
+}
+
+impl Database {
+    /// On the server at `server` (`postgres://postgres@host:port`), which trusts whoever comes.
+    ///
+    /// # Errors
+    /// When the server is not there.
+    pub async fn create(server: &str) -> anyhow::Result<Self> {
+        let name = format!("hadir_{}", crate::random_id().simple());
+        let mut admin = PgConnection::connect(&format!("{server}/postgres")).await?;
+        // Several tests come here at once; the lock ends with the connection.
+        let account = format!(
+            "SELECT pg_advisory_lock(7412);
+             DO $$ BEGIN CREATE ROLE {ACCOUNT} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+        );
+        sqlx::raw_sql(AssertSqlSafe(account)).execute(&mut admin).await?;
+        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await?;
+        admin.close().await?;
+        let as_account = server.replacen("//postgres@", &format!("//{ACCOUNT}@"), 1);
+        Ok(Self { owner_url: format!("{server}/{name}"), url: format!("{as_account}/{name}") })
+    }
 }
 
 /// Whether a commit waits for the disk.
@@ -232,8 +266,6 @@ fn is_ready(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{Connection as _, PgConnection};
-
     use super::*;
 
     #[tokio::test]

@@ -8,7 +8,10 @@ use std::{
 use anyhow::{Context as _, ensure};
 use tokio::process::Command;
 
-use crate::process::{Program, binary};
+use crate::{
+    postgres::Database,
+    process::{Program, binary},
+};
 
 /// One of the two programs, with everything it is told through its environment.
 #[derive(Debug, Clone)]
@@ -57,6 +60,12 @@ impl Plan {
         self.environment.retain(|(known, _)| *known != name);
         self.environment.push((name, value.to_owned()));
         self
+    }
+
+    /// Puts the cloud on a PostgreSQL database.
+    #[must_use]
+    pub fn on(self, database: &Database) -> Self {
+        self.with("DATABASE_URL", &database.url).with("DATABASE_OWNER_URL", &database.owner_url)
     }
 
     /// Where the program is.

@@ -13,11 +13,9 @@ use hadir_tests::{
     api::Api,
     boxes::{HandBox, client, packed},
     now,
-    postgres::{Disk, Postgres},
-    random_id,
+    postgres::{Database, Disk, Postgres},
     school::Plan,
 };
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqlSafeStr as _};
 use tokio::task::JoinSet;
 
 use super::{Row, Scale, raw};
@@ -33,16 +31,16 @@ pub async fn measure(programs: &Path, folder: &Path, scale: Scale) -> anyhow::Re
     let batches = scale.of(BATCHES * 10) / 10;
     let batches = batches.max(2);
     let postgres = Postgres::start_on(Disk::Waits, folder)?;
-    let url = database(&postgres).await?;
+    let database = Database::create(&postgres.url()).await?;
     let raw_data = folder.join("cloud-raw");
     fs::create_dir_all(&raw_data)?;
-    Plan::cloud_in(programs, &raw_data).with("DATABASE_URL", &url).run(&["migrate"]).await?;
+    Plan::cloud_in(programs, &raw_data).on(&database).run(&["migrate"]).await?;
     let size = u32::try_from(MAX_RECORDS)?;
-    let raw_rate = raw::fenced(&url, BOXES, batches, size).await?;
+    let raw_rate = raw::fenced(&database.owner_url, BOXES, batches, size).await?;
     eprintln!("fence and UNNEST alone: {raw_rate:.0} records/s");
 
-    let url = database(&postgres).await?;
-    let on_postgres = ingest(programs, &folder.join("cloud-postgres"), Some(&url), batches).await?;
+    let database = Database::create(&postgres.url()).await?;
+    let on_postgres = ingest(programs, &folder.join("cloud-postgres"), Some(&database), batches).await?;
     eprintln!("PostgreSQL: {on_postgres:.0} records/s");
     let on_sqlite = ingest(programs, &folder.join("cloud-sqlite"), None, batches).await?;
     eprintln!("SQLite: {on_sqlite:.0} records/s");
@@ -71,19 +69,12 @@ pub async fn measure(programs: &Path, folder: &Path, scale: Scale) -> anyhow::Re
     ])
 }
 
-async fn database(postgres: &Postgres) -> anyhow::Result<String> {
-    let name = format!("bench_{}", random_id().simple());
-    let mut admin = PgConnection::connect(&format!("{}/postgres", postgres.url())).await?;
-    admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}")).into_sql_str()).await?;
-    Ok(format!("{}/{name}", postgres.url()))
-}
-
 /// Records a second, from the first request to the last receipt. The batches are made and packed before.
-async fn ingest(programs: &Path, data: &Path, database: Option<&str>, batches: u32) -> anyhow::Result<f64> {
+async fn ingest(programs: &Path, data: &Path, database: Option<&Database>, batches: u32) -> anyhow::Result<f64> {
     fs::create_dir_all(data)?;
     let mut plan = Plan::cloud_in(programs, data);
-    if let Some(url) = database {
-        plan = plan.with("DATABASE_URL", url);
+    if let Some(database) = database {
+        plan = plan.on(database);
         plan.run(&["migrate"]).await?;
     }
     plan.run(&["demo", "--days", "0"]).await?;
