@@ -1,20 +1,15 @@
 //! The box's own authority: what the school's devices are told to trust.
 //!
-//! It can vouch for nothing beyond the school's network: its certificate is constrained to names that no public authority
-//! may give (`local` and the like, RFC 6762 and 8375), the machine's own name, and private addresses. Whoever steals the key
-//! gets no bank out of it.
+//! It can vouch for no name beyond the school's network: its certificate is constrained to names that no public authority
+//! may give (`local` and the like, RFC 6762 and 8375) and the machine's own. Whoever steals the key gets no bank out of it.
+//! Addresses are not constrained: there are schools whose network has public ones, and nobody's bank is an address.
 
-use std::{
-    fs, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    path::Path,
-    time::Duration,
-};
+use std::{fs, io, net::IpAddr, path::Path, time::Duration};
 
 use hadir_shared::time::Millis;
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DnType, GeneralSubtree, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    NameConstraints, PKCS_ECDSA_P256_SHA256, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer as _};
@@ -33,30 +28,12 @@ const FILE: &str = "ca.pem";
 
 /// Names below these mean something in one network only.
 const LOCAL: [&str; 5] = ["local", "localhost", "lan", "internal", "home.arpa"];
-/// RFC 1918, 6598 and 3927, 4193; and the machine itself.
-const PRIVATE: [(IpAddr, u8); 8] = [
-    (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 8),
-    (IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), 12),
-    (IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), 16),
-    (IpAddr::V4(Ipv4Addr::new(100, 64, 0, 0)), 10),
-    (IpAddr::V4(Ipv4Addr::new(169, 254, 0, 0)), 16),
-    (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8),
-    (IpAddr::V6(Ipv6Addr::LOCALHOST), 128),
-    (IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7),
-];
-
 /// A certificate and the key to sign others with.
 pub struct Ca {
     der: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
-    permitted: Permitted,
+    permitted: Vec<String>,
     said: Said,
-}
-
-/// What the certificate allows itself to vouch for.
-struct Permitted {
-    names: Vec<String>,
-    addresses: Vec<(IpAddr, IpAddr)>,
 }
 
 impl Ca {
@@ -99,7 +76,7 @@ impl Ca {
         is_its_own.map_err(|why| format!("it is damaged: {why}"))?;
         let key = KeyPair::try_from(&key).map_err(|error| error.to_string())?;
         let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|error| error.to_string())?;
-        Ok(Self { permitted: Permitted::by(&der)?, said: Said::by(&der)?, der, issuer })
+        Ok(Self { permitted: permitted_names(&der)?, said: Said::by(&der)?, der, issuer })
     }
 
     pub fn der(&self) -> &[u8] {
@@ -119,9 +96,12 @@ impl Ca {
         self.said.not_after
     }
 
-    /// Those of the names that it may vouch for.
+    /// Those of the names that it may vouch for, and all addresses.
     pub fn permitted(&self, names: &[String]) -> Vec<String> {
-        names.iter().filter(|name| self.permitted.allows(name)).cloned().collect()
+        let may = |name: &&String| {
+            name.parse::<IpAddr>().is_ok() || self.permitted.iter().any(|tree| is_below(tree, name))
+        };
+        names.iter().filter(may).cloned().collect()
     }
 
     pub(super) const fn issuer(&self) -> &Issuer<'static, KeyPair> {
@@ -152,48 +132,24 @@ fn make(ids: &Ids, place: &Place, now: Millis, built: Millis) -> Result<Bundle, 
 }
 
 fn permitted_subtrees(place: &Place) -> Vec<GeneralSubtree> {
-    let names =
-        LOCAL.into_iter().chain(place.host.as_deref()).map(|name| GeneralSubtree::DnsName(name.into()));
-    let addresses = PRIVATE.map(|(address, prefix)| CidrSubnet::from_addr_prefix(address, prefix));
-    names.chain(addresses.map(GeneralSubtree::IpAddress)).collect()
+    let names = LOCAL.into_iter().chain(place.host.as_deref());
+    names.map(|name| GeneralSubtree::DnsName(name.into())).collect()
 }
 
-impl Permitted {
-    /// Reads them from the certificate: it may have been made by another version.
-    fn by(der: &[u8]) -> Result<Self, String> {
-        let (_, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
-        let constraints = certificate.name_constraints().map_err(|error| error.to_string())?;
-        let subtrees = constraints.and_then(|found| found.value.permitted_subtrees.as_deref());
-        let mut permitted = Self { names: Vec::new(), addresses: Vec::new() };
-        for subtree in subtrees.unwrap_or_default() {
-            match &subtree.base {
-                GeneralName::DNSName(name) => permitted.names.push((*name).into()),
-                GeneralName::IPAddress(bytes) => {
-                    let (base, mask) = bytes.split_at(bytes.len() / 2);
-                    permitted.addresses.extend(address(base).zip(address(mask)));
-                }
-                _ => {}
-            }
-        }
-        Ok(permitted)
-    }
-
-    fn allows(&self, name: &str) -> bool {
-        match name.parse() {
-            Ok(address) => self.addresses.iter().any(|(base, mask)| is_within(address, *base, *mask)),
-            Err(_) => self.names.iter().any(|tree| {
-                name.strip_suffix(&**tree).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            }),
-        }
-    }
+/// The trees of names that the certificate allows itself: the machine may have had another name when it was made.
+fn permitted_names(der: &[u8]) -> Result<Vec<String>, String> {
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
+    let constraints = certificate.name_constraints().map_err(|error| error.to_string())?;
+    let subtrees = constraints.and_then(|found| found.value.permitted_subtrees.as_deref());
+    let name = |base: &GeneralName<'_>| match base {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    };
+    Ok(subtrees.unwrap_or_default().iter().filter_map(|subtree| name(&subtree.base)).collect())
 }
 
-fn is_within(address: IpAddr, base: IpAddr, mask: IpAddr) -> bool {
-    match (address, base, mask) {
-        (IpAddr::V4(address), IpAddr::V4(base), IpAddr::V4(mask)) => address & mask == base & mask,
-        (IpAddr::V6(address), IpAddr::V6(base), IpAddr::V6(mask)) => address & mask == base & mask,
-        _ => false,
-    }
+fn is_below(tree: &str, name: &str) -> bool {
+    name.strip_suffix(tree).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// An address as certificates hold one: four bytes, or sixteen.

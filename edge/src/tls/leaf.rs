@@ -27,7 +27,7 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// Makes one and keeps it.
+    /// Makes one and keeps it. The names are those that the authority may vouch for.
     pub fn make(ca: &Ca, path: &Path, names: Vec<String>, now: Millis) -> Result<Self, CannotServe> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::new(names)?;
