@@ -10,6 +10,9 @@ use crate::{
     testing::{START, TestApp},
 };
 
+mod bulk;
+mod resolve;
+
 const ROWS: &str = "SELECT COUNT(*) FROM attendance WHERE institution_id = $1";
 const LOG: &str = "SELECT COUNT(*) FROM sync_records WHERE institution_id = $1";
 
@@ -92,14 +95,16 @@ async fn every_item_gets_its_own_answer_and_its_own_line_in_the_log() {
                 "method": "offline", "qr_token_used": "OFFLINE", "gate": "", "class_id": null, "operator_id": null,
             },
             "synced_at": "2025-11-21 06:45:00", "status": "success", "error_message": null, "user": line["user"],
-            "event_id": line["event_id"], "device_id": line["device_id"], "seq": 1,
+            "event_id": line["event_id"], "device_id": line["device_id"], "log_id": line["device_id"], "seq": 1,
             "claimed_at": "2025-11-20T00:25:30.000000Z", "trusted_at": "2025-11-20T00:25:30.000000Z", "received_at": at,
             "verdict": "stored", "reason": null, "tries": 1,
         });
         assert_eq!(*line, shown);
         assert_eq!(line["user"]["name"], "Orang 2001");
         let one = t.get(&format!("/api/offline-sync/{}", line["id"]), Some(&school.admin)).await;
-        assert_eq!(one.parts(), (200, &json!({"success": true, "data": shown})));
+        let mut detail = shown.clone();
+        detail["decisions"] = json!([]);
+        assert_eq!(one.parts(), (200, &json!({"success": true, "data": detail})));
         let statuses: Vec<(&str, &str)> = all["data"].as_array().unwrap().iter().rev()
             .map(|line| (line["status"].as_str().unwrap(), line["verdict"].as_str().unwrap())).collect();
         let expected = [
@@ -161,7 +166,7 @@ async fn the_senders_log_is_a_chain_without_gaps() {
 async fn an_admin_sends_for_others_and_the_same_checks_hold_as_online() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
-        let other = super::super::tests::school(&t, "B", "5101").await;
+        let other = crate::attendance::tests::school(&t, "B", "5101").await;
         let room = class(&t, &school, "X", None).await;
         let pupil = student(&t, &school, room, "1001").await;
         let stranger = t.user(other.id, "2101", seed::TEACHER).await;
@@ -296,13 +301,25 @@ async fn the_log_is_filtered_and_paged() {
             ("status=success".into(), 3),
             ("status=failed".into(), 1),
             ("status=pending".into(), 0),
+            ("status=discarded".into(), 0),
             ("status=".into(), 4),
+            ("verdict=stored".into(), 3),
+            ("verdict=quarantined".into(), 1),
+            ("verdict=conflict".into(), 0),
             ("action_type=attendance".into(), 4),
             ("action_type=boot".into(), 0),
-            (format!("device={device}"), 1),
-            ("day=2025-11-20".into(), 2),
-            ("day=2025-11-19".into(), 1),
-            (format!("user_id={teacher}&status=success&day=2025-11-20"), 1),
+            (format!("device_id={device}"), 1),
+            ("start_date=2025-11-20&end_date=2025-11-20".into(), 2),
+            ("start_date=2025-11-20".into(), 3),
+            ("end_date=2025-11-19".into(), 1),
+            (format!("user_id={teacher}&status=success&start_date=2025-11-20&end_date=2025-11-20"), 1),
+            ("q=2001".into(), 2),
+            ("q=ORANG+200".into(), 3),
+            ("q=orang+2_0".into(), 0),
+            ("q=%25".into(), 0),
+            ("q=tidak+dapat".into(), 1),
+            ("q=orang&status=failed".into(), 0),
+            (format!("q=orang&device_id={device}&status=success"), 1),
         ] {
             assert_eq!(log(&t, &school, &query).await["total"], total, "{} {query}", t.on);
         }
@@ -316,9 +333,26 @@ async fn the_log_is_filtered_and_paged() {
             .map(|l| l["id"].as_i64().unwrap())
             .collect();
         assert!(ids.is_sorted_by(|a, b| a > b), "the newest first");
-        for wrong in
-            ["status=lost", "user_id=me", "device=7", "day=monday", "day=-5000-01-01", "action_type=a%00b"]
-        {
+        let (mut seen, mut after) = (Vec::new(), json!(i64::MAX));
+        while !after.is_null() {
+            let stretch = log(&t, &school, &format!("after={after}&per_page=3")).await;
+            assert_eq!(stretch["per_page"], 3);
+            seen.extend(stretch["data"].as_array().unwrap().iter().map(|l| l["id"].as_i64().unwrap()));
+            after = stretch["next_after"].clone();
+        }
+        assert_eq!(seen, ids, "{} without pages they are the same", t.on);
+        for wrong in [
+            "status=lost",
+            "verdict=lost",
+            "user_id=me",
+            "device_id=7",
+            "start_date=monday",
+            "end_date=-5000-01-01",
+            "after=x",
+            "start_date=2025-11-02&end_date=2025-11-01",
+            "action_type=a%00b",
+            "q=a%00b",
+        ] {
             assert_eq!(
                 t.get(&format!("/api/offline-sync?{wrong}"), Some(&school.admin)).await.status,
                 422,
@@ -333,7 +367,7 @@ async fn the_log_is_filtered_and_paged() {
 async fn who_may_not_and_what_is_not_there() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
-        let other = super::super::tests::school(&t, "B", "5101").await;
+        let other = crate::attendance::tests::school(&t, "B", "5101").await;
         send(&t, &other.admin, json!([1])).await;
         let theirs = log(&t, &other, "").await["data"][0]["id"].clone();
         let unknown = refusal("Log sinkronisasi dengan ID tersebut tidak ditemukan");

@@ -1,0 +1,177 @@
+//! Which part of the log somebody asks for: in the query of the list, and in the body of a retry of many.
+
+use chrono::{NaiveDate, NaiveTime};
+use hadir_shared::time::{Millis, SchoolDay, Zone};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::shown::{DISCARDED, FAILED, STATUSES, VERDICTS};
+use crate::{
+    fail::{Fail, Flaw},
+    http::Check,
+};
+
+/// A text to look for is not longer, in characters.
+const LONGEST_SEARCH: usize = 100;
+/// The names in [`Asked`].
+const FIELDS: &[&str] =
+    &["user_id", "status", "verdict", "action_type", "device_id", "start_date", "end_date", "q"];
+
+/// As it comes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub struct Asked {
+    user_id: Option<i64>,
+    status: Option<String>,
+    verdict: Option<String>,
+    action_type: Option<String>,
+    device_id: Option<Uuid>,
+    start_date: Option<SchoolDay>,
+    end_date: Option<SchoolDay>,
+    /// Part of a name, a number or an error message.
+    q: Option<String>,
+}
+
+/// Valid. What is `None` restricts nothing.
+#[derive(Debug)]
+pub struct Filter {
+    pub user: Option<i64>,
+    pub status: Option<String>,
+    pub verdict: Option<String>,
+    pub action: Option<String>,
+    pub device: Option<Uuid>,
+    /// From this instant to that, both included.
+    pub from: Millis,
+    pub until: Millis,
+    text: Option<String>,
+}
+
+impl Asked {
+    /// From a body. A name that is none is refused: without the filter it was meant to be, all would be taken.
+    pub fn from_body(body: Map<String, Value>) -> Result<Self, Fail> {
+        if let Some(unknown) = body.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+            return Err(Fail::invalid(format!("filter.{unknown}"), Flaw::Unknown));
+        }
+        serde_path_to_error::deserialize(Value::Object(body)).map_err(|e| {
+            let field = format!("filter.{}", e.path());
+            Fail::invalid(field, Flaw::WrongType(e.into_inner().to_string()))
+        })
+    }
+
+    /// Days are the school's.
+    pub fn check(self, zone: Zone) -> Result<Filter, Fail> {
+        let mut check = Check::new();
+        let action = check.optional_text("action_type", self.action_type, 1..=32);
+        let status = check.optional_text("status", self.status, 1..=32);
+        if let Some(status) = &status {
+            check.one_of("status", status, STATUSES);
+        }
+        let verdict = check.optional_text("verdict", self.verdict, 1..=32);
+        if let Some(verdict) = &verdict {
+            check.one_of("verdict", verdict, VERDICTS);
+        }
+        let text = check.optional_text("q", self.q, 1..=LONGEST_SEARCH);
+        let is_in_order = self.start_date.zip(self.end_date).is_none_or(|(first, last)| first <= last);
+        let flaw = Flaw::Said("end_date tidak boleh sebelum start_date".into());
+        check.that(is_in_order, "end_date", flaw);
+        check.finish()?;
+        // One word of its own in both.
+        let verdict = verdict.or_else(|| status.clone().filter(|status| status == DISCARDED));
+        let begins = |day: NaiveDate| zone.instant(SchoolDay(day), NaiveTime::MIN);
+        let after = self.end_date.and_then(|day| day.0.succ_opt()).map(begins);
+        Ok(Filter {
+            user: self.user_id,
+            status,
+            verdict,
+            action,
+            device: self.device_id,
+            from: self.start_date.map_or(Millis(i64::MIN), |day| begins(day.0)),
+            until: after.map_or(Millis(i64::MAX), |after| after.plus_millis(-1)),
+            text,
+        })
+    }
+}
+
+impl Filter {
+    /// The arm of the list's statement whose index leads: the one that is likely to leave the fewest rows.
+    pub fn lead(&self) -> &'static str {
+        let is_status = |word: &str| self.status.as_deref() == Some(word);
+        let is_verdict =
+            |words: &[&str]| self.verdict.as_deref().is_some_and(|verdict| words.contains(&verdict));
+        if self.user.is_some() {
+            "user"
+        } else if self.verdict.is_some() && !is_verdict(&["stored"]) {
+            "verdict"
+        } else if is_status(FAILED) {
+            "failed"
+        } else if self.text.is_some() {
+            "person"
+        } else if self.from.0 != i64::MIN && self.until.0 != i64::MAX {
+            "time"
+        } else if self.action.as_deref().is_some_and(|action| action != "attendance") {
+            "action"
+        } else if self.device.is_some() {
+            "device"
+        } else if self.from.0 != i64::MIN || self.until.0 != i64::MAX {
+            "time"
+        } else {
+            "id"
+        }
+    }
+
+    /// A LIKE pattern that finds the text as it stands, in lower case.
+    pub fn pattern(&self) -> Option<String> {
+        let escape =
+            |text: &String| text.replace('!', "!!").replace('%', "!%").replace('_', "!_").to_lowercase();
+        self.text.as_ref().map(|text| format!("%{}%", escape(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn filter(body: &Value) -> Result<Filter, Fail> {
+        Asked::from_body(body.as_object().unwrap().clone())?.check(Zone::JAKARTA)
+    }
+
+    #[test]
+    fn the_narrowest_index_leads() {
+        let box_id = Uuid::nil();
+        let cases = [
+            (json!({}), "id"),
+            (json!({"status": "success"}), "id"),
+            (json!({"verdict": "stored", "action_type": "attendance"}), "id"),
+            (json!({"status": "failed", "device_id": box_id}), "failed"),
+            (json!({"status": "discarded"}), "verdict"),
+            (json!({"verdict": "quarantined", "q": "andi"}), "verdict"),
+            (json!({"user_id": 7, "status": "failed"}), "user"),
+            (json!({"q": "andi", "start_date": "2025-11-01"}), "person"),
+            (json!({"start_date": "2025-11-01", "end_date": "2025-11-02", "device_id": box_id}), "time"),
+            (json!({"start_date": "2025-11-01", "device_id": box_id}), "device"),
+            (json!({"action_type": "boot", "device_id": box_id}), "action"),
+            (json!({"end_date": "2025-11-01"}), "time"),
+        ];
+        for (body, lead) in cases {
+            assert_eq!(filter(&body).unwrap().lead(), lead, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_refused_and_not_left_out() {
+        for body in [
+            json!({"userid": 7}),
+            json!({"user_id": "seven"}),
+            json!({"status": "lost"}),
+            json!({"verdict": "lost"}),
+            json!({"start_date": "2025-11-02", "end_date": "2025-11-01"}),
+            json!({"q": "x".repeat(101)}),
+        ] {
+            assert!(matches!(filter(&body), Err(Fail::Invalid(_))), "{body}");
+        }
+        assert_eq!(filter(&json!({"q": "10%_!A"})).unwrap().pattern().as_deref(), Some("%10!%!_!!a%"));
+    }
+}
