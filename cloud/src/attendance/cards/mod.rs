@@ -1,55 +1,80 @@
-//! Students' cards. Section 9 of the contract.
+//! Students' cards, in the books and on paper. Section 9 of the contract, and beyond it.
 //!
 //! What always holds: a student has at most one active card (a partial unique index says so); a card that was replaced stays
-//! in the books, revoked; every change travels to the boxes in its own transaction.
+//! in the books, revoked, and is not drawn any more; every change travels to the boxes in its own transaction; printing
+//! changes nothing: who has no card gets none by it.
 
+use std::collections::HashMap;
+
+use aide::axum::{
+    ApiRouter,
+    routing::{get_with, post_with, put_with},
+};
 use axum::{
-    Router,
     extract::State,
-    routing::{get, post, put},
+    http::{HeaderMap, HeaderName, header},
+    response::{IntoResponse as _, Response},
 };
 use data_encoding::BASE32_NOPAD;
 use hadir_shared::{
     card::{self, Card, Code, Refused},
-    ids::{InstitutionId, UserId},
+    ids::{ClassId, InstitutionId, UserId},
     time::Millis,
     wire::roster::Role,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::FromRow;
+use tokio::task::spawn_blocking;
 
 use super::{
+    classes,
     dialect::{self, Created, Data, Said},
+    files,
     people::{self, Person},
     permits::{ReadCards, WriteCards},
-    roster,
+    roster, settings,
 };
 use crate::{
     app::App,
     db::{ResultExt as _, Tx},
     fail::{Fail, Flaw},
-    http::{Allowed, Body, Segment},
+    http::{Allowed, Body, Segment, describe::says, immutable},
     identity::{Entry, audit},
 };
 
+mod paper;
+mod qr;
 mod store;
 #[cfg(test)]
 mod tests;
 
+use paper::Face;
+use qr::Qr;
+
+/// How many students of the class a sheet has no card of.
+const WITHOUT: HeaderName = HeaderName::from_static("x-without-card");
+
 /// Characters of a plain code: 50 random bits.
 const PLAIN_LEN: usize = 10;
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/student-qr-cards", get(list))
-        .route("/student-qr-cards/generate", post(generate))
-        .route("/student-qr-cards/{id}", get(show))
-        .route("/student-qr-cards/{id}/status", put(set_status))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route("/student-qr-cards", get_with(list, says("The students' cards")))
+        .api_route(
+            "/student-qr-cards/generate",
+            post_with(generate, says("Make a new card for a student; the old one ends")),
+        )
+        .api_route("/student-qr-cards/{id}", get_with(show, says("A card")))
+        .api_route("/student-qr-cards/{id}/image.png", get_with(png, says("The QR of an active card")))
+        .api_route("/student-qr-cards/{id}/image.svg", get_with(svg, says("The QR of an active card")))
+        .api_route("/classes/{id}/cards.pdf", get_with(sheets, says("A class's cards, to be printed")))
+        .api_route("/student-qr-cards/{id}/status", put_with(set_status, says("Switch a card on or off")))
 }
 
 /// A row of `student_cards`.
-#[derive(Debug, Clone, Serialize, FromRow)]
+#[derive(Debug, Clone, Serialize, FromRow, JsonSchema)]
 pub struct Row {
     pub id: i64,
     #[sqlx(try_from = "i64")]
@@ -62,29 +87,30 @@ pub struct Row {
     pub signed_code: String,
     pub is_active: bool,
     #[sqlx(try_from = "i64")]
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     pub generated_at: Millis,
     #[sqlx(try_from = "i64")]
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     pub created_at: Millis,
     #[sqlx(try_from = "i64")]
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     pub updated_at: Millis,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Card")]
 struct Shown {
     #[serde(flatten)]
     card: Row,
     student: Option<Person>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Generate {
     student_id: Option<UserId>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Status {
     is_active: Option<bool>,
 }
@@ -213,6 +239,102 @@ async fn set_status(
     let shown = shown(&mut tx, who.institution, id).await?;
     tx.commit().await?;
     Ok(Said("Status QR card berhasil diperbarui", shown))
+}
+
+async fn png(
+    State(app): State<App>,
+    who: Allowed<ReadCards>,
+    Segment(id): Segment<i64>,
+    headers: HeaderMap,
+) -> Result<Response, Fail> {
+    let code = drawable(&app, who.institution, id).await?;
+    Ok(immutable(&headers, &format!("{code}.png"), "image/png", Qr::new(&code)?.png()?))
+}
+
+async fn svg(
+    State(app): State<App>,
+    who: Allowed<ReadCards>,
+    Segment(id): Segment<i64>,
+    headers: HeaderMap,
+) -> Result<Response, Fail> {
+    let code = drawable(&app, who.institution, id).await?;
+    Ok(immutable(&headers, &format!("{code}.svg"), "image/svg+xml", Qr::new(&code)?.svg()))
+}
+
+/// What the QR of an active card holds.
+async fn drawable(app: &App, institution: InstitutionId, id: i64) -> Result<String, Fail> {
+    let card = store::by_id(&mut app.db.read(institution).await?, institution, id).await?;
+    let card = card.ok_or_else(unknown)?;
+    if card.is_active {
+        Ok(card.signed_code)
+    } else {
+        Err(Fail::conflict("Kartu ini sudah tidak aktif. Cetak kartu siswa yang aktif"))
+    }
+}
+
+async fn sheets(
+    State(app): State<App>,
+    who: Allowed<ReadCards>,
+    Segment(id): Segment<ClassId>,
+) -> Result<Response, Fail> {
+    let now = app.now();
+    let mut tx = app.db.read(who.institution).await?;
+    let class = classes::find(&mut tx, who.institution, id).await?;
+    let settings = settings::load(&mut tx, who.institution).await?;
+    let today = settings.schedule.zone.day(now);
+    let students = people::of_class(&mut tx, who.institution, id, today).await?;
+    let cards = store::active_of(&mut tx, who.institution, students.iter().map(|one| one.id)).await?;
+    let school = match settings.school_name {
+        name if name.is_empty() => store::school(&mut tx, who.institution).await?,
+        name => name,
+    };
+    drop(tx);
+    if students.is_empty() {
+        return Err(Fail::conflict("Tidak ada siswa terdaftar di kelas ini"));
+    }
+    let codes: HashMap<UserId, String> =
+        cards.into_iter().map(|card| (card.student_id, card.signed_code)).collect();
+    let (mut faces, mut without) = (Vec::new(), Vec::new());
+    for student in students {
+        match codes.get(&student.id) {
+            Some(code) => faces.push(face(&app, student, code.clone()).await),
+            None => without.push(listed(student)),
+        }
+    }
+    let count = without.len();
+    let head = paper::Class { school, name: class.name, today };
+    let file = format!("inline; filename=\"kartu-{}.pdf\"", file_name(&head.name));
+    let drawn = spawn_blocking(move || paper::draw(&head, faces, &without, now));
+    let pdf = drawn.await.map_err(anyhow::Error::from)??;
+    let headers = [
+        (header::CONTENT_TYPE, "application/pdf".to_owned()),
+        (header::CONTENT_DISPOSITION, file),
+        (header::CACHE_CONTROL, "private, no-store".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (WITHOUT, count.to_string()),
+    ];
+    Ok((headers, pdf).into_response())
+}
+
+async fn face(app: &App, student: Person, code: String) -> Face {
+    let photo = match &student.photo_path {
+        Some(path) => files::thumb_behind(app, path).await,
+        None => None,
+    };
+    Face { name: student.name, number: student.nisn_nip_nik, code, photo }
+}
+
+fn listed(student: Person) -> String {
+    match student.nisn_nip_nik {
+        Some(number) => format!("{} (NISN {number})", student.name),
+        None => student.name,
+    }
+}
+
+/// A class's name as part of a file's: letters and digits of ASCII.
+fn file_name(class: &str) -> String {
+    let words = class.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
 }
 
 async fn shown(tx: &mut Tx, institution: InstitutionId, id: i64) -> Result<Shown, Fail> {

@@ -21,6 +21,30 @@ pub async fn by_id(tx: &mut Tx, institution: InstitutionId, id: i64) -> sqlx::Re
         .await
 }
 
+/// The active cards of some students. The two take a list of ids differently.
+pub async fn active_of(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    students: impl IntoIterator<Item = UserId>,
+) -> sqlx::Result<Vec<Row>> {
+    let ids: Vec<i64> = students.into_iter().map(|id| id.0).collect();
+    tx.query_split(
+        "SELECT * FROM student_cards WHERE institution_id = $1 AND is_active AND student_id = ANY($2)",
+        "SELECT * FROM student_cards WHERE institution_id = $1 AND is_active
+         AND student_id IN (SELECT value FROM json_each($2))",
+    )
+    .bind(institution.0)
+    .bind_split(|| ids.clone(), || serde_json::json!(ids).to_string())
+    .all()
+    .await
+}
+
+/// The name it was registered under.
+pub async fn school(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<String> {
+    let (name,) = tx.query("SELECT name FROM institutions WHERE id = $1").bind(institution.0).one().await?;
+    Ok(name)
+}
+
 pub async fn by_code(tx: &mut Tx, institution: InstitutionId, code: &str) -> sqlx::Result<Option<Row>> {
     tx.query("SELECT * FROM student_cards WHERE institution_id = $1 AND qr_code = $2")
         .bind(institution.0)

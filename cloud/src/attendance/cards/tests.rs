@@ -1,9 +1,12 @@
+use axum::http::{HeaderMap, header};
+use hadir_shared::ids::UserId;
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use crate::{
-    attendance::tests::{both, class, count, school, student},
+    attendance::tests::{School, both, class, count, school, student},
     identity::seed,
-    testing::START,
+    testing::{START, TestApp, request},
 };
 
 const ACTIVE: &str = "SELECT COUNT(*) FROM student_cards WHERE institution_id = $1 AND is_active";
@@ -137,6 +140,111 @@ async fn who_may_not_and_what_is_not_there() {
         assert_eq!(t.put(&path, Some(&school.admin), json!({"is_active": "yes"})).await.status, 422);
         assert_eq!(t.put(&path, Some(&school.admin), json!({})).await.status, 422);
         assert_eq!(t.get("/api/student-qr-cards", None).await.status, 401);
+    })
+    .await;
+}
+
+/// A new card of a student: its id and what its QR holds.
+async fn card(t: &TestApp, school: &School, pupil: UserId) -> (i64, String) {
+    let made =
+        t.post("/api/student-qr-cards/generate", Some(&school.admin), json!({"student_id": pupil})).await;
+    let card = &made.body["data"];
+    (card["id"].as_i64().unwrap(), card["signed_code"].as_str().unwrap().to_owned())
+}
+
+/// An answer whose body is no text.
+async fn fetch(t: &TestApp, path: &str, token: &str) -> (HeaderMap, Vec<u8>) {
+    let asked = request("GET", path, Some(token)).body(axum::body::Body::empty()).unwrap();
+    let answer = t.router().oneshot(asked).await.unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    let (parts, body) = answer.into_parts();
+    (parts.headers, axum::body::to_bytes(body, 16 << 20).await.unwrap().into())
+}
+
+#[tokio::test]
+async fn an_active_card_is_drawn_and_a_revoked_one_is_not() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let other = super::super::tests::school(&t, "B", "5101").await;
+        let room = class(&t, &school, "X", None).await;
+        let pupil = student(&t, &school, room, "1001").await;
+        let (_, principal) = t.signed_in(school.id, "4001", seed::PRINCIPAL).await;
+        let (_, teacher) = t.signed_in(school.id, "2001", seed::TEACHER).await;
+        let (id, code) = card(&t, &school, pupil).await;
+        let path = format!("/api/student-qr-cards/{id}/image.png");
+        let (headers, png) = fetch(&t, &path, &principal).await;
+        assert_eq!(headers[header::CONTENT_TYPE], "image/png");
+        assert_eq!(headers[header::CACHE_CONTROL], "private, max-age=86400, immutable");
+        let picture = image::load_from_memory(&png).unwrap().to_luma8();
+        assert_eq!(super::qr::tests::scanned(&picture), Some(code), "{}", t.on);
+        let vector = format!("/api/student-qr-cards/{id}/image.svg");
+        let (headers, svg) = fetch(&t, &vector, &principal).await;
+        assert_eq!(headers[header::CONTENT_TYPE], "image/svg+xml");
+        assert!(svg.starts_with(b"<svg ") && svg.ends_with(b"</svg>"));
+        let known =
+            request("GET", &vector, Some(&principal)).header(header::IF_NONE_MATCH, &headers[header::ETAG]);
+        assert_eq!(t.send(known.body(axum::body::Body::empty()).unwrap()).await.status, 304);
+
+        let unknown = json!({"success": false, "message": "QR card tidak ditemukan"});
+        for path in [&path, &vector] {
+            assert_eq!(t.get(path, None).await.status, 401);
+            for nobody in [&teacher, &t.login("1001").await] {
+                assert_eq!(t.get(path, Some(nobody)).await.status, 403);
+            }
+            assert_eq!(t.get(path, Some(&other.admin)).await.parts(), (404, &unknown), "{}", t.on);
+        }
+        card(&t, &school, pupil).await;
+        let revoked =
+            json!({"success": false, "message": "Kartu ini sudah tidak aktif. Cetak kartu siswa yang aktif"});
+        for path in [&path, &vector] {
+            let known = request("GET", path, Some(&principal)).header(header::IF_NONE_MATCH, "*");
+            let asked = t.send(known.body(axum::body::Body::empty()).unwrap()).await;
+            assert_eq!(asked.parts(), (409, &revoked), "{}", t.on);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_class_is_printed_with_the_cards_it_has() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let other = super::super::tests::school(&t, "B", "5101").await;
+        let room = class(&t, &school, "X \"IPA\" 1\u{e9}", None).await;
+        let path = format!("/api/classes/{room}/cards.pdf");
+        let empty = json!({"success": false, "message": "Tidak ada siswa terdaftar di kelas ini"});
+        assert_eq!(t.get(&path, Some(&school.admin)).await.parts(), (409, &empty));
+        let mut students = Vec::new();
+        for number in 1..=12 {
+            students.push(student(&t, &school, room, &format!("{number:04}")).await);
+        }
+        let pages = async || {
+            let (headers, pdf) = fetch(&t, &path, &school.admin).await;
+            assert_eq!(headers[header::CONTENT_TYPE], "application/pdf");
+            assert_eq!(headers[header::CONTENT_DISPOSITION], "inline; filename=\"kartu-X-IPA-1.pdf\"");
+            assert_eq!(headers[header::CACHE_CONTROL], "private, no-store");
+            let text = String::from_utf8_lossy(&pdf).into_owned();
+            let without = headers["x-without-card"].to_str().unwrap().to_owned();
+            (text.matches("/Type /Page\n").count(), text.matches("/DCTDecode").count(), without)
+        };
+        assert_eq!(pages().await, (1, 0, "12".into()), "a page of those without a card");
+        for pupil in &students[..11] {
+            card(&t, &school, *pupil).await;
+        }
+        assert_eq!(pages().await, (3, 0, "1".into()), "two sheets, and who has none");
+        card(&t, &school, students[11]).await;
+        let photo = json!({"photo": super::super::tests::picture(40)});
+        let uploaded = t.post(&format!("/api/users/{}/photo", students[0]), Some(&school.admin), photo).await;
+        assert_eq!(uploaded.status, 200, "{}", uploaded.body);
+        assert_eq!(pages().await, (2, 1, "0".into()), "{}", t.on);
+        assert_eq!(count(&t, ACTIVE, &school).await, 12, "printing made none");
+
+        let unknown = json!({"success": false, "message": "Kelas tidak ditemukan"});
+        assert_eq!(t.get(&path, Some(&other.admin)).await.parts(), (404, &unknown), "{}", t.on);
+        assert_eq!(t.get("/api/classes/999999/cards.pdf", Some(&school.admin)).await.status, 404);
+        let (_, teacher) = t.signed_in(school.id, "2001", seed::TEACHER).await;
+        assert_eq!(t.get(&path, Some(&teacher)).await.status, 403);
+        assert_eq!(t.get(&path, None).await.status, 401);
     })
     .await;
 }

@@ -2,59 +2,76 @@
 //!
 //! What always holds: a picture was decoded within limits and written anew as JPEG, so no picture a client sent is ever
 //! served; a PDF is kept as it came, and is only ever handed out as a download; a key is random and is all that a path
-//! holds; a file is seen by its owner, by those who lead the school, and by the homeroom teacher of a student. To everybody
-//! else it does not exist.
+//! holds; a profile photo has a thumbnail beside it, and nothing else has; a person has one profile photo at most.
+//!
+//! | what | who sees it |
+//! |---|---|
+//! | a profile photo | its owner, and who scans students or reads classes: the staff |
+//! | a photo of a check-in, a letter | its owner, those who lead the school, and a student's homeroom teacher |
+//!
+//! To everybody else it does not exist.
 
-use std::{io::Cursor, sync::Arc};
+use std::sync::Arc;
 
+use aide::axum::{ApiRouter, routing::get_with};
 use anyhow::Context as _;
 use axum::{
     Router,
+    body::Bytes,
     extract::State,
-    http::header,
-    response::{IntoResponse, Response},
-    routing::get,
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hadir_shared::{
     ids::{InstitutionId, UserId},
     wire::roster::Role,
 };
-use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, codecs::jpeg::JpegEncoder};
 use object_store::{ObjectStoreExt as _, local::LocalFileSystem, path::Path};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use sqlx::FromRow;
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use super::{SERVICE, classes, dialect, permits::Use, settings};
+use super::{
+    SERVICE, classes, dialect,
+    permits::{ReadClasses, ScanStudents, Use},
+    settings,
+};
 use crate::{
     app::App,
     db::Tx,
     fail::{Fail, Flaw},
-    http::{Allowed, Segment, speak},
+    http::{Allowed, Check, Member, Params, Permission as _, Segment, describe::says, immutable, speak},
+    jobs::{self, NewJob, Work},
 };
 
+mod picture;
 mod store;
 #[cfg(test)]
 mod tests;
+mod upload;
 
-/// A photo, decoded from base64, in bytes.
-const MOST_BYTES: usize = 2 * 1024 * 1024;
-/// The longest body that carries one: base64 is a third longer, and the other fields want room.
+pub use picture::THUMB_ACROSS;
+use picture::{MOST_BYTES, Portrait};
+pub use upload::{Photo, first_file};
+
+/// The longest body that carries a photo: base64 is a third longer, and the other fields want room.
 pub const BODY_LIMIT: usize = MOST_BYTES / 3 * 4 + 64 * 1024;
-const MOST_PIXELS_ACROSS: u32 = 6_000;
-const MOST_DECODER_BYTES: u64 = 64 * 1024 * 1024;
 /// Pictures worked on at once, by all requests together: their memory is bounded. A permit lives inside the blocking task.
 static DECODING: Semaphore = Semaphore::const_new(4);
-/// Phones make larger ones; a face is recognised in this.
-const KEPT_ACROSS: u32 = 1_280;
-/// A doctor's letter that was photographed can be read in this.
-const LETTER_ACROSS: u32 = 2_400;
 /// An attachment, in bytes.
 pub const MOST_ATTACHMENT_BYTES: usize = 5 * 1024 * 1024;
-const JPEG_QUALITY: u8 = 80;
+/// A job: removes the bytes of a file that is in no book any more.
+pub const ERASE: &str = "files.erase";
 
 /// Hexadecimal digits of a key.
 const KEY_LEN: usize = 32;
 const PREFIX: &str = "/files/";
+/// What a file was uploaded as: `files.kind`.
+const PROFILE: &str = "profile";
+const LEAVE: &str = "leave";
+const ATTENDANCE: &str = "attendance";
 const JPEG: &str = "image/jpeg";
 const PDF: &str = "application/pdf";
 
@@ -76,40 +93,80 @@ impl Kept {
 
 /// Mounted beside `/api`, at `/files`.
 pub fn routes() -> Router<App> {
-    speak(Router::new().route("/{key}", get(show)), dialect::failure)
+    speak(api().into(), dialect::failure)
+}
+
+pub(super) fn api() -> ApiRouter<App> {
+    ApiRouter::new().api_route("/{key}", get_with(show, says("A photo or letter, for those who may see it")))
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Asked {
+    size: Option<String>,
 }
 
 async fn show(
     State(app): State<App>,
     who: Allowed<Use>,
     Segment(key): Segment<String>,
+    Params(asked): Params<Asked>,
+    headers: HeaderMap,
 ) -> Result<Response, Fail> {
-    if !is_key(&key) {
-        return Err(unknown());
+    let mut check = Check::new();
+    if let Some(size) = &asked.size {
+        check.one_of("size", size, &["thumb"]);
     }
+    check.finish()?;
     let mut tx = app.db.read(who.institution).await?;
-    let (owner, media) = store::find(&mut tx, who.institution, &key).await?.ok_or_else(unknown)?;
-    let role = who.role(SERVICE).and_then(|role| Role::try_from(role.id).ok());
-    let may = who.user == owner
-        || matches!(role, Some(Role::Admin | Role::KepalaSekolah))
-        || (role == Some(Role::Guru) && leads(&mut tx, &app, who.institution, who.user, owner).await?);
-    drop(tx);
-    if !may {
+    let file = find(&mut tx, who.institution, &key).await?.ok_or_else(unknown)?;
+    if !sees(&mut tx, &app, &who, &file).await? {
         return Err(unknown());
     }
-    let object =
-        objects(&app)?.get(&Path::from(key.as_str())).await.context("a file that is in the books")?;
-    let bytes = object.bytes().await.context("reading a file")?;
-    let disposition = match media.as_str() {
+    drop(tx);
+    if asked.size.is_some() {
+        return if file.is_portrait() { thumb(&app, &headers, &key).await } else { Err(unknown()) };
+    }
+    let bytes = read(&app, &key).await?;
+    let disposition = match file.media_type.as_str() {
         JPEG => format!("inline; filename=\"{key}.jpg\""),
         _ => format!("attachment; filename=\"{key}.pdf\""),
     };
-    let headers = [
-        (header::CONTENT_TYPE, media),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
-    ];
-    Ok((headers, bytes).into_response())
+    let mut answer = immutable(&headers, &key, &file.media_type, bytes);
+    let disposition = HeaderValue::try_from(disposition).map_err(anyhow::Error::from)?;
+    answer.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    Ok(answer)
+}
+
+/// The thumbnail of a profile photo of the school, to who may see all of them: a box.
+pub async fn show_thumb(
+    app: &App,
+    institution: InstitutionId,
+    key: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Fail> {
+    let file = find(&mut app.db.read(institution).await?, institution, key).await?;
+    file.filter(File::is_portrait).ok_or_else(unknown)?;
+    thumb(app, headers, key).await
+}
+
+async fn thumb(app: &App, headers: &HeaderMap, key: &str) -> Result<Response, Fail> {
+    let bytes = read(app, &thumb_of(key)).await?;
+    Ok(immutable(headers, &thumb_of(key), JPEG, bytes))
+}
+
+async fn sees(tx: &mut Tx, app: &App, who: &Member, file: &File) -> Result<bool, Fail> {
+    if who.user == file.owner_id {
+        return Ok(true);
+    }
+    if file.is_portrait() {
+        return Ok(who.may(ScanStudents::CODE) || who.may(ReadClasses::CODE));
+    }
+    let role = who.role(SERVICE).and_then(|role| Role::try_from(role.id).ok());
+    Ok(match role {
+        Some(Role::Admin | Role::KepalaSekolah) => true,
+        Some(Role::Guru) => leads(tx, app, who.institution, who.user, file.owner_id).await?,
+        _ => false,
+    })
 }
 
 /// Whether `teacher` is the homeroom teacher of the class `student` is in today.
@@ -125,6 +182,25 @@ async fn leads(
     Ok(classes::find(tx, institution, class).await?.homeroom_teacher_id == Some(teacher.0))
 }
 
+/// A row of `files`.
+#[derive(Debug, FromRow)]
+struct File {
+    #[sqlx(try_from = "i64")]
+    owner_id: UserId,
+    kind: String,
+    media_type: String,
+}
+
+impl File {
+    fn is_portrait(&self) -> bool {
+        self.kind == PROFILE
+    }
+}
+
+async fn find(tx: &mut Tx, institution: InstitutionId, key: &str) -> Result<Option<File>, Fail> {
+    if is_key(key) { Ok(store::find(tx, institution, key).await?) } else { Ok(None) }
+}
+
 /// Whether a path that a client sent names a file of this person: the only thing such a path is good for.
 pub async fn belongs(
     tx: &mut Tx,
@@ -132,20 +208,62 @@ pub async fn belongs(
     owner: UserId,
     path: &str,
 ) -> Result<bool, Fail> {
-    let Some(key) = path.strip_prefix(PREFIX).filter(|key| is_key(key)) else { return Ok(false) };
-    Ok(store::find(tx, institution, key).await?.is_some_and(|(found, _)| found == owner))
+    let Some(key) = path.strip_prefix(PREFIX) else { return Ok(false) };
+    Ok(find(tx, institution, key).await?.is_some_and(|file| file.owner_id == owner))
+}
+
+/// Whether a path that a client sent claims to name an uploaded file at all. The paths of the documents' own server
+/// (`profiles/andi.jpg`) do not, and are passed over.
+pub fn claims(path: &str) -> bool {
+    path.starts_with(PREFIX)
+}
+
+/// Whether a path names this person's profile photo.
+pub async fn is_portrait_of(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    owner: UserId,
+    path: &str,
+) -> Result<bool, Fail> {
+    let Some(key) = path.strip_prefix(PREFIX) else { return Ok(false) };
+    let file = find(tx, institution, key).await?;
+    Ok(file.is_some_and(|file| file.is_portrait() && file.owner_id == owner))
+}
+
+/// The thumbnail behind a `photo_path`, or `None` when the path or what lies behind it is of another age.
+pub async fn thumb_behind(app: &App, path: &str) -> Option<Vec<u8>> {
+    let key = path.strip_prefix(PREFIX).filter(|key| is_key(key))?;
+    match read(app, &thumb_of(key)).await {
+        Ok(bytes) => Some(bytes.into()),
+        Err(e) => {
+            tracing::warn!(key, "a profile photo has no thumbnail: {e:#}");
+            None
+        }
+    }
 }
 
 /// Decodes a base64 photo (bare, or a data URL) and keeps it under a new key. Follow it by [`record`] in the transaction of
 /// what it belongs to, or by [`forget`] when that came to nothing.
 pub async fn keep(app: &App, photo: String) -> Result<Kept, Fail> {
-    let jpeg = decoding(move || clean(&photo)).await?.ok_or_else(|| {
-        Fail::invalid(
-            "photo",
-            Flaw::Said("photo harus berupa gambar JPEG atau PNG (base64), paling besar 2 MB".into()),
-        )
-    })?;
-    put(app, "attendance", JPEG, jpeg).await
+    let jpeg = decoding(move || picture::decoded(&photo).and_then(picture::photo)).await?;
+    put(app, ATTENDANCE, JPEG, jpeg.ok_or_else(no_photo)?).await
+}
+
+/// As [`keep`], for a profile photo, with its thumbnail. Follow it by [`replace_portrait`] instead.
+pub async fn keep_portrait(app: &App, photo: Photo) -> Result<Kept, Fail> {
+    let portrait = decoding(move || photo.bytes().and_then(picture::portrait)).await?;
+    let Portrait { whole, thumb } = portrait.ok_or_else(no_photo)?;
+    let kept = put(app, PROFILE, JPEG, whole).await?;
+    if let Err(e) = store_object(app, &thumb_of(&kept.key), thumb).await {
+        forget(app, &kept).await;
+        return Err(e.into());
+    }
+    Ok(kept)
+}
+
+fn no_photo() -> Fail {
+    let said = "photo harus berupa gambar JPEG, PNG atau WebP, paling besar 2 MB";
+    Fail::invalid("photo", Flaw::Said(said.into()))
 }
 
 /// As [`keep`], for a letter: a PDF as it is, or a picture.
@@ -154,12 +272,12 @@ pub async fn keep_attachment(app: &App, bytes: Vec<u8>) -> Result<Kept, Fail> {
         return Err(Fail::TooLarge);
     }
     if is_pdf(&bytes) {
-        return put(app, "leave", PDF, bytes).await;
+        return put(app, LEAVE, PDF, bytes).await;
     }
-    let jpeg = decoding(move || jpeg(bytes, LETTER_ACROSS)).await?.ok_or_else(|| {
-        Fail::invalid("attachment", Flaw::Said("attachment harus berupa PDF, JPEG atau PNG".into()))
+    let jpeg = decoding(move || picture::letter(bytes)).await?.ok_or_else(|| {
+        Fail::invalid("attachment", Flaw::Said("attachment harus berupa PDF, JPEG, PNG atau WebP".into()))
     })?;
-    put(app, "leave", JPEG, jpeg).await
+    put(app, LEAVE, JPEG, jpeg).await
 }
 
 /// By what stands at its ends, not by what its name says.
@@ -181,8 +299,18 @@ async fn decoding<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 async fn put(app: &App, kind: &'static str, media: &'static str, bytes: Vec<u8>) -> Result<Kept, Fail> {
     let key = app.ids.random_uuid().simple().to_string();
     let kept = Kept { key, kind, media, bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX) };
-    objects(app)?.put(&Path::from(kept.key.as_str()), bytes.into()).await.context("keeping a file")?;
+    store_object(app, &kept.key, bytes).await?;
     Ok(kept)
+}
+
+async fn store_object(app: &App, name: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
+    objects(app)?.put(&Path::from(name), bytes.into()).await.context("keeping a file")?;
+    Ok(())
+}
+
+async fn read(app: &App, name: &str) -> anyhow::Result<Bytes> {
+    let object = objects(app)?.get(&Path::from(name)).await.context("a file that is in the books")?;
+    object.bytes().await.context("reading a file")
 }
 
 /// Enters a kept file into the books of its owner's school.
@@ -194,6 +322,28 @@ pub async fn record(
     kept: &Kept,
 ) -> Result<(), Fail> {
     Ok(store::insert(tx, institution, owner, kept, app.now()).await?)
+}
+
+/// Makes a kept portrait the one its owner has, or leaves him none. What he had goes out of the books now and is erased by a
+/// job: ring [`App::jobs`] after the commit. Whoever calls this has written to the owner's row of `users` in the same
+/// transaction, so of two at once the second sees what the first left.
+pub async fn replace_portrait(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    owner: UserId,
+    kept: Option<&Kept>,
+) -> Result<(), Fail> {
+    let now = app.now();
+    for key in store::delete_portraits(tx, institution, owner).await? {
+        let payload = json!({ "key": key });
+        let job = NewJob { kind: ERASE, institution: Some(institution), payload, run_at: now };
+        jobs::enqueue(tx, &job, now).await?;
+    }
+    match kept {
+        Some(kept) => record(tx, app, institution, owner, kept).await,
+        None => Ok(()),
+    }
 }
 
 /// Removes a file that nothing came to hold.
@@ -215,52 +365,34 @@ pub async fn release(
 
 /// Removes the bytes of a file that is in no book. What cannot be removed is logged: it is never served.
 pub async fn erase(app: &App, key: &str) {
-    let removed = async { anyhow::Ok(objects(app)?.delete(&Path::from(key)).await?) };
-    if let Err(e) = removed.await {
+    if let Err(e) = remove(app, key).await {
         tracing::warn!(key, "a file that nobody holds stays behind: {e:#}");
     }
 }
 
-/// The picture as a JPEG of ours, or `None` when it is none within the limits.
-fn clean(photo: &str) -> Option<Vec<u8>> {
-    let base64 = match photo.strip_prefix("data:") {
-        Some(url) => url.split_once(";base64,")?.1,
-        None => photo,
-    };
-    if base64.len() > MOST_BYTES / 3 * 4 + 4 {
-        return None;
-    }
-    let bytes = STANDARD.decode(base64.trim()).ok().filter(|bytes| bytes.len() <= MOST_BYTES)?;
-    jpeg(bytes, KEPT_ACROSS)
+/// Does [`ERASE`]: as [`erase`], tried again until it is done.
+pub fn erase_job<'a>(app: &'a App, job: &'a jobs::Row) -> Work<'a> {
+    Box::pin(async move {
+        let key = job.payload["key"].as_str().filter(|key| is_key(key)).context("no key of a file")?;
+        Ok(remove(app, key).await?)
+    })
 }
 
-/// Written anew, at most so many pixels across.
-fn jpeg(bytes: Vec<u8>, across: u32) -> Option<Vec<u8>> {
-    let mut picture = decode(bytes)?;
-    if picture.width().max(picture.height()) > across {
-        picture = picture.thumbnail(across, across);
+/// A file that is gone already is removed.
+async fn remove(app: &App, key: &str) -> anyhow::Result<()> {
+    let objects = objects(app)?;
+    for name in [key, &thumb_of(key)] {
+        match objects.delete(&Path::from(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(e) => return Err(e).with_context(|| format!("removing {name}")),
+        }
     }
-    let mut jpeg = Vec::new();
-    picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)).ok()?;
-    Some(jpeg)
+    Ok(())
 }
 
-/// Upright: a phone notes how it was held beside the picture, and what we write has no such note.
-fn decode(bytes: Vec<u8>) -> Option<DynamicImage> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MOST_PIXELS_ACROSS);
-    limits.max_image_height = Some(MOST_PIXELS_ACROSS);
-    limits.max_alloc = Some(MOST_DECODER_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().ok()?;
-    if decoder.total_bytes() > MOST_DECODER_BYTES {
-        return None;
-    }
-    let orientation = decoder.orientation().ok()?;
-    let mut picture = DynamicImage::from_decoder(decoder).ok()?;
-    picture.apply_orientation(orientation);
-    Some(picture)
+/// Under which name the thumbnail of a profile photo lies.
+fn thumb_of(key: &str) -> String {
+    format!("{key}.thumb")
 }
 
 fn objects(app: &App) -> anyhow::Result<Arc<LocalFileSystem>> {

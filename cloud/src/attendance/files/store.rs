@@ -3,7 +3,7 @@ use hadir_shared::{
     time::Millis,
 };
 
-use super::Kept;
+use super::{File, Kept};
 use crate::db::Tx;
 
 pub async fn insert(
@@ -29,19 +29,29 @@ pub async fn insert(
     Ok(())
 }
 
-/// Whose it is, and its media type.
-pub async fn find(
-    tx: &mut Tx,
-    institution: InstitutionId,
-    key: &str,
-) -> sqlx::Result<Option<(UserId, String)>> {
-    let row: Option<(i64, String)> = tx
-        .query("SELECT owner_id, media_type FROM files WHERE institution_id = $1 AND key = $2")
+pub async fn find(tx: &mut Tx, institution: InstitutionId, key: &str) -> sqlx::Result<Option<File>> {
+    tx.query("SELECT owner_id, kind, media_type FROM files WHERE institution_id = $1 AND key = $2")
         .bind(institution.0)
         .bind(key)
         .opt()
+        .await
+}
+
+/// The keys of the profile photos somebody had.
+pub async fn delete_portraits(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    owner: UserId,
+) -> sqlx::Result<Vec<String>> {
+    let rows: Vec<(String,)> = tx
+        .query(
+            "DELETE FROM files WHERE institution_id = $1 AND owner_id = $2 AND kind = 'profile' RETURNING key",
+        )
+        .bind(institution.0)
+        .bind(owner.0)
+        .all()
         .await?;
-    Ok(row.map(|(id, media)| (UserId(id), media)))
+    Ok(rows.into_iter().map(|(key,)| key).collect())
 }
 
 /// `false`: it is another's, or no letter.

@@ -1,54 +1,11 @@
 use axum::http::header;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 
-use super::clean;
 use crate::{
     attendance::tests::{HERE, both, class, picture, punch, school, shown, student},
     identity::seed,
     testing::START,
 };
-
-#[test]
-fn a_picture_is_written_anew_and_anything_else_is_none() {
-    let url = picture(40);
-    let bare = url.split_once(',').unwrap().1;
-    for good in [url.as_str(), bare] {
-        let jpeg = clean(good).unwrap();
-        assert_eq!(image::guess_format(&jpeg).unwrap(), image::ImageFormat::Jpeg);
-    }
-    let large = image::load_from_memory(&clean(&picture(2_000)).unwrap()).unwrap();
-    assert_eq!((large.width(), large.height()), (1_280, 1_280));
-    assert_eq!(clean(&picture(6_001)), None, "more pixels than a phone has");
-    // A PNG that says it is 60,000 × 60,000 and holds nothing.
-    let mut bomb = STANDARD.decode(bare).unwrap();
-    bomb[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
-    for bad in [
-        String::new(),
-        "x".into(),
-        "data:image/png;base64,".into(),
-        "data:text/html,<b>".into(),
-        STANDARD.encode("<svg xmlns='http://www.w3.org/2000/svg'/>"),
-        STANDARD.encode(bomb),
-        bare[..bare.len() / 2 / 4 * 4].to_owned(),
-        "A".repeat(3 << 20),
-    ] {
-        assert_eq!(clean(&bad), None, "{}", &bad[..bad.len().min(40)]);
-    }
-}
-
-#[test]
-fn a_phone_held_upright_makes_an_upright_picture() {
-    use image::{ImageEncoder as _, codecs::jpeg::JpegEncoder};
-    // A TIFF header and one entry: orientation (0x0112) 6, a quarter turn.
-    let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec();
-    let mut jpeg = Vec::new();
-    let mut encoder = JpegEncoder::new(&mut jpeg);
-    encoder.set_exif_metadata(exif).unwrap();
-    encoder.encode(&[90; 40 * 20 * 3], 40, 20, image::ExtendedColorType::Rgb8).unwrap();
-    let kept = image::load_from_memory(&clean(&STANDARD.encode(jpeg)).unwrap()).unwrap();
-    assert_eq!((kept.width(), kept.height()), (20, 40));
-}
 
 #[tokio::test]
 async fn a_photo_is_seen_by_its_owner_and_those_who_lead() {
@@ -87,6 +44,10 @@ async fn a_photo_is_seen_by_its_owner_and_those_who_lead() {
         {
             assert_eq!(t.get(wrong, Some(&school.admin)).await.status, 404, "{wrong}");
         }
+
+        let small = t.get(&format!("{path}?size=thumb"), Some(&pupil)).await;
+        assert_eq!(small.parts(), (404, &unknown), "of a check-in there is none");
+        assert_eq!(t.get(&format!("{path}?size=huge"), Some(&pupil)).await.status, 422);
 
         let qr = shown(&t, &school, START).await;
         let mut own = punch(&qr, HERE);

@@ -8,20 +8,17 @@
 //! - `attachment_path` names an uploaded file of the same person, or nothing; a letter that no leave names any more is
 //!   removed with the last one that did.
 
-use axum::{
-    Router,
-    extract::{
-        DefaultBodyLimit, Multipart, State,
-        multipart::{MultipartError, MultipartRejection},
-    },
-    http::StatusCode,
-    routing::{get, post},
+use aide::axum::{
+    ApiRouter,
+    routing::{get_with, post_with},
 };
+use axum::extract::{DefaultBodyLimit, Multipart, State, multipart::MultipartRejection};
 use chrono::{Datelike as _, NaiveDate};
 use hadir_shared::{
     ids::{InstitutionId, UserId},
     time::{Millis, SchoolDay},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -36,7 +33,7 @@ use crate::{
     app::App,
     db::Tx,
     fail::{Fail, Flaw},
-    http::{Allowed, Body, Check, Member, Page, Params, Permission as _, Segment},
+    http::{Allowed, Body, Check, Member, Page, Params, Permission as _, Segment, describe::says},
     identity::{Entry, audit},
 };
 
@@ -58,16 +55,26 @@ const YEARS: std::ops::RangeInclusive<i32> = 2000..=2100;
 /// An attachment, and what multipart puts around it.
 const ATTACHMENT_BODY_LIMIT: usize = files::MOST_ATTACHMENT_BYTES + 64 * 1024;
 
-pub fn routes() -> Router<App> {
-    let attach = post(attach).layer(DefaultBodyLimit::max(ATTACHMENT_BODY_LIMIT));
-    Router::new()
-        .route("/leaves", get(list).post(create))
-        .route("/leaves/{id}", get(show).put(update).delete(delete))
-        .route("/leaves/{id}/attachment", attach)
+pub fn routes() -> ApiRouter<App> {
+    let attach = post_with(attach, says("Upload the letter of a leave that waits"))
+        .layer(DefaultBodyLimit::max(ATTACHMENT_BODY_LIMIT));
+    ApiRouter::new()
+        .api_route(
+            "/leaves",
+            get_with(list, says("Leaves: one's own, or all for who decides"))
+                .post_with(create, says("Ask for a leave")),
+        )
+        .api_route(
+            "/leaves/{id}",
+            get_with(show, says("A leave"))
+                .put_with(update, says("Decide about a leave, or correct one that waits"))
+                .delete_with(delete, says("Take back a leave that waits")),
+        )
+        .api_route("/leaves/{id}/attachment", attach)
 }
 
 /// A leave, as the contract has it, and whose it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Leave {
     pub id: i64,
     pub user_id: UserId,
@@ -83,14 +90,14 @@ pub struct Leave {
     approved_by: Option<i64>,
     approval_comment: Option<String>,
     approved_at: Option<String>,
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     created_at: Millis,
-    #[serde(serialize_with = "dialect::instant")]
+    #[serde(with = "dialect::Instant")]
     updated_at: Millis,
     user: Named,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Asked {
     status: Option<String>,
     leave_type: Option<String>,
@@ -108,7 +115,7 @@ struct Filter {
     to: Option<NaiveDate>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct New {
     leave_type: Option<String>,
     start_date: Option<NaiveDate>,
@@ -118,7 +125,7 @@ struct New {
 }
 
 /// A decision when it has a status, else the owner's correction; what is left out stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Update {
     status: Option<String>,
     approval_comment: Option<String>,
@@ -302,7 +309,7 @@ async fn attach(
     if leave.status != WAITING {
         return Err(processed());
     }
-    let kept = files::keep_attachment(&app, uploaded(upload).await?).await?;
+    let kept = files::keep_attachment(&app, files::first_file("attachment", upload).await?).await?;
     let attached = hold(&app, &who, &leave, &kept).await;
     if attached.is_err() {
         files::forget(&app, &kept).await;
@@ -340,25 +347,6 @@ async fn release(tx: &mut Tx, who: &Member, path: Option<&str>) -> Result<Option
 async fn erase(app: &App, unused: Option<String>) {
     if let Some(key) = unused {
         files::erase(app, &key).await;
-    }
-}
-
-/// The first part of the form that is a file.
-async fn uploaded(upload: Result<Multipart, MultipartRejection>) -> Result<Vec<u8>, Fail> {
-    let not_a_form = Flaw::Said("attachment dikirim sebagai multipart/form-data".into());
-    let mut form = upload.map_err(|_| Fail::invalid("attachment", not_a_form))?;
-    while let Some(part) = form.next_field().await.map_err(|e| unread(&e))? {
-        if part.file_name().is_some() {
-            return Ok(part.bytes().await.map_err(|e| unread(&e))?.into());
-        }
-    }
-    Err(Fail::invalid("attachment", Flaw::Missing))
-}
-
-fn unread(e: &MultipartError) -> Fail {
-    match e.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Fail::TooLarge,
-        _ => Fail::bad_request("Isi multipart tidak dapat dibaca"),
     }
 }
 

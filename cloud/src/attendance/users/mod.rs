@@ -6,13 +6,16 @@
 //! - somebody who was ever recorded is not deleted but deactivated; either way he is out at once;
 //! - a change travels to the school's boxes and is in the audit log, without the password's hash.
 //!
-//! Absent on purpose: a `photo_path` that names no uploaded file of that person. It is passed over, as everywhere.
+//! A `photo_path` names the person's own profile photo (`photos/`) or is refused; one of the documents' own server
+//! (`profiles/andi.jpg`) is passed over.
 
-use axum::{Router, extract::State, routing::get};
+use aide::axum::{ApiRouter, routing::get_with};
+use axum::extract::State;
 use hadir_shared::{
     ids::{InstitutionId, UserId},
     wire::roster::Role,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -27,7 +30,7 @@ use crate::{
     app::App,
     db::{Cloud, Tx},
     fail::{Fail, Flaw},
-    http::{Allowed, Body, Check, Member, Page, Params, Patch, Segment},
+    http::{Allowed, Body, Check, Member, Page, Params, Patch, Segment, describe::says},
     identity::{
         Entry, Key, NewUser, audit, password, session,
         user::{self, Profile},
@@ -39,17 +42,26 @@ mod store;
 mod tests;
 
 const NUMBER_MAX: usize = 64;
-const PHONE: std::ops::RangeInclusive<usize> = 5..=20;
+/// Characters of a phone number.
+pub const PHONE: std::ops::RangeInclusive<usize> = 5..=20;
 /// Permissions of the core: who has one that the administrator lacks is not his to change.
 const CORE: &str = "sso.";
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/users", get(list).post(create))
-        .route("/users/{id}", get(show).put(update).delete(delete))
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route(
+            "/users",
+            get_with(list, says("The accounts of the school")).post_with(create, says("Make an account")),
+        )
+        .api_route(
+            "/users/{id}",
+            get_with(show, says("An account"))
+                .put_with(update, says("Change an account"))
+                .delete_with(delete, says("Delete an account, or deactivate one with records")),
+        )
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Asked {
     role_id: Option<i64>,
     is_active: Option<String>,
@@ -65,7 +77,7 @@ struct Filter {
     part: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct New {
     nisn_nip_nik: Option<String>,
     name: Option<String>,
@@ -73,10 +85,11 @@ struct New {
     phone: Option<String>,
     password: Option<String>,
     role_id: Option<i64>,
+    photo_path: Option<String>,
     is_active: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Update {
     nisn_nip_nik: Option<String>,
     name: Option<String>,
@@ -143,8 +156,7 @@ async fn create(
     Body(new): Body<New>,
 ) -> Result<Created<Person>, Fail> {
     let mut check = Check::new();
-    let number = check.text("nisn_nip_nik", new.nisn_nip_nik, 1..=NUMBER_MAX);
-    one_word(&mut check, Some(&number));
+    let number = number(&mut check, new.nisn_nip_nik);
     let name = check.text("name", new.name, 1..=255);
     let email = check.email("email", new.email);
     let phone = check.optional_text("phone", new.phone, PHONE);
@@ -154,6 +166,8 @@ async fn create(
     }
     let chosen = check.required("role_id", new.role_id);
     role(&mut check, new.role_id);
+    // Who is not there yet has no photo.
+    check.that(!new.photo_path.as_deref().is_some_and(files::claims), "photo_path", Flaw::NoSuch);
     check.finish()?;
     unique(&app, Some(&number), email.as_deref(), None).await?;
 
@@ -234,13 +248,11 @@ async fn read(app: &App, who: &Member, id: UserId, new: Update) -> Result<Change
     check.that(!own || stays, "is_active", said("Anda tidak dapat menonaktifkan akun sendiri"));
     check.finish()?;
 
-    let mut tx = app.db.read(who.institution).await?;
-    changeable(&mut tx, who, id).await?;
+    changeable(&mut app.db.read(who.institution).await?, who, id).await?;
     let photo_path = match new.photo_path {
-        Patch::Set(path) if !files::belongs(&mut tx, who.institution, id, &path).await? => Patch::Keep,
+        Patch::Set(path) if !files::claims(&path) => Patch::Keep,
         photo_path => photo_path,
     };
-    drop(tx);
     let password_hash = match &password {
         Some(password) => Some(app.identity.hasher().hash(&app.ids, password).await?),
         None => None,
@@ -253,6 +265,7 @@ async fn apply(app: &App, who: &Member, id: UserId, change: &Change) -> Result<P
     let mut tx = app.db.write(who.institution).await?;
     let before = changeable(&mut tx, who, id).await?;
     user::set_profile(&mut tx, app, id, &change.profile, taken()).await?;
+    photo(&mut tx, app, who.institution, id, &change.profile.photo_path).await?;
     if let Some(role) = change.role.filter(|role| before.role_id != Some(*role)) {
         free_of_class(&mut tx, app, who.institution, id).await?;
         user::set_role(&mut tx, app, who.actor(), id, role).await?;
@@ -268,7 +281,24 @@ async fn apply(app: &App, who: &Member, id: UserId, change: &Change) -> Result<P
     let entry = Entry::new(who.actor(), "user.update", format!("user:{id}")).of(who.institution);
     audit(&mut tx, app, &entry.before(json!(before)).after(json!(after))).await?;
     tx.commit().await?;
+    app.jobs.ring();
     Ok(after)
+}
+
+/// The person's row names this photo already, and is locked: it stays his only one, or it is erased.
+async fn photo(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    id: UserId,
+    path: &Patch<String>,
+) -> Result<(), Fail> {
+    match path {
+        Patch::Keep => Ok(()),
+        Patch::Clear => files::replace_portrait(tx, app, institution, id, None).await,
+        Patch::Set(path) if files::is_portrait_of(tx, institution, id, path).await? => Ok(()),
+        Patch::Set(_) => Err(Fail::invalid("photo_path", Flaw::NoSuch)),
+    }
 }
 
 async fn delete(
@@ -293,6 +323,7 @@ async fn remove(app: &App, who: &Member, id: UserId) -> Result<bool, Fail> {
     if store::is_recorded(&mut tx, who.institution, id).await? {
         return Ok(false);
     }
+    files::replace_portrait(&mut tx, app, who.institution, id, None).await?;
     match user::remove(&mut tx, id, Fail::conflict("in use")).await {
         Err(Fail::Conflict(_)) => return Ok(false),
         removed => removed?,
@@ -301,6 +332,7 @@ async fn remove(app: &App, who: &Member, id: UserId) -> Result<bool, Fail> {
     let entry = Entry::new(who.actor(), "user.delete", format!("user:{id}")).of(who.institution);
     audit(&mut tx, app, &entry.before(json!(before))).await?;
     tx.commit().await?;
+    app.jobs.ring();
     Ok(true)
 }
 
@@ -331,7 +363,7 @@ async fn find(tx: &mut Tx, institution: InstitutionId, id: UserId) -> Result<Per
 }
 
 /// As [`find`], and not above the caller.
-async fn changeable(tx: &mut Tx, who: &Member, id: UserId) -> Result<Person, Fail> {
+pub(super) async fn changeable(tx: &mut Tx, who: &Member, id: UserId) -> Result<Person, Fail> {
     let person = find(tx, who.institution, id).await?;
     let theirs = user::permissions(tx, id).await?;
     if theirs.iter().any(|code| code.starts_with(CORE) && !who.may(code)) {
@@ -382,10 +414,18 @@ fn role(check: &mut Check, id: Option<i64>) {
     }
 }
 
-fn strong(check: &mut Check, password: &str) {
+/// That a new password is one.
+pub fn strong(check: &mut Check, password: &str) {
     if let Some(flaw) = password::flaw(password) {
         check.flaw("password", flaw);
     }
+}
+
+/// The number somebody signs in with: it must be there.
+pub fn number(check: &mut Check, given: Option<String>) -> String {
+    let number = check.text("nisn_nip_nik", given, 1..=NUMBER_MAX);
+    one_word(check, Some(&number));
+    number
 }
 
 fn one_word(check: &mut Check, number: Option<&str>) {
