@@ -17,6 +17,7 @@ pub mod checkin;
 mod classes;
 mod dashboard;
 pub mod dialect;
+mod export;
 pub mod files;
 pub mod fleet;
 mod imports;

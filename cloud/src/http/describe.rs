@@ -4,12 +4,13 @@
 //! other; who may call a route stands in `x-permission`, and a route that says nothing there fails a test.
 
 use aide::{
-    OperationInput,
+    OperationInput, OperationOutput,
     axum::ApiRouter,
     generate::{GenContext, reset_context},
     openapi::{
         MediaType, OpenApi, Operation, Parameter, ParameterData, ParameterSchemaOrContent, PathItem,
-        PathStyle, QueryStyle, ReferenceOr, RequestBody, Responses, SchemaObject, StatusCode,
+        PathStyle, QueryStyle, ReferenceOr, RequestBody, Response as Answer, Responses, SchemaObject,
+        StatusCode,
     },
     transform::TransformOperation,
     util::iter_operations_mut,
@@ -20,7 +21,12 @@ use serde_json::json;
 use super::{
     Allowed, Arrived, Body, ClientAddress, Member, Origin, Page, Params, Patch, Permission, Segment,
 };
-use crate::{app::App, fail::Fail, identity::Caller};
+use crate::{
+    app::App,
+    fail::Fail,
+    identity::Caller,
+    sheet::{AsFile, Format, OrFile},
+};
 
 /// Who may call a route: the code of a permission, or one of the words below.
 pub const PERMISSION: &str = "x-permission";
@@ -192,7 +198,36 @@ impl OperationInput for Page {
             "per_page",
             json_schema!({"type": "integer", "minimum": 1, "maximum": most, "default": usual}),
         );
+        queries(operation, "format", format());
         may_answer(operation, 422, "Invalid");
+    }
+}
+
+impl OperationInput for AsFile {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        queries(operation, "format", format());
+        may_answer(operation, 422, "Invalid");
+    }
+}
+
+fn format() -> Schema {
+    json_schema!({
+        "type": "string", "enum": Format::NAMES, "description": "The whole list as a file, instead of a page of it.",
+    })
+}
+
+/// The usual answer, and the files it may be instead.
+impl<T: OperationOutput> OperationOutput for OrFile<T> {
+    type Inner = T::Inner;
+
+    fn inferred_responses(ctx: &mut GenContext, operation: &mut Operation) -> Vec<(Option<u16>, Answer)> {
+        let mut answers = T::inferred_responses(ctx, operation);
+        for (_, answer) in answers.iter_mut().filter(|(status, _)| *status == Some(200)) {
+            for format in [Format::Csv, Format::Xlsx] {
+                answer.content.insert(format.media().to_owned(), MediaType::default());
+            }
+        }
+        answers
     }
 }
 
@@ -220,7 +255,7 @@ impl OperationInput for ClientAddress {}
 impl OperationInput for Origin {}
 
 /// Its wording is the module's; every operation may fail.
-impl aide::OperationOutput for Fail {
+impl OperationOutput for Fail {
     type Inner = Self;
 }
 

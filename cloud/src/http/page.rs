@@ -7,13 +7,20 @@ use axum::{
 use serde::Deserialize;
 
 use super::{Check, origin::origin, params};
-use crate::{app::App, fail::Fail};
+use crate::{
+    app::App,
+    fail::Fail,
+    sheet::{Format, MOST_WRITTEN},
+};
 
-/// `?page` (from 1) and `?per_page` (1 to 100). Other values are [`Fail::Invalid`].
+/// `?page` (from 1) and `?per_page` (1 to 100), or `?format` for the whole list as a file. Other values are
+/// [`Fail::Invalid`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub page: i64,
     pub per_page: i64,
+    /// The list is to be a file: the page is then the whole, and one row more than may be written.
+    pub format: Option<Format>,
     /// The list's own address, without its query.
     pub path: String,
     /// The rest of the query, so that a link keeps the filters it was made under.
@@ -24,6 +31,7 @@ pub struct Page {
 struct Asked {
     page: Option<i64>,
     per_page: Option<i64>,
+    format: Option<String>,
 }
 
 impl Page {
@@ -33,6 +41,8 @@ impl Page {
     pub const USUAL: i64 = 15;
     /// The last page that can be asked for; behind it an offset would only cost time.
     pub const LAST: i64 = 1_000_000;
+    /// Rows of a list that is to be a file.
+    const WHOLE: i64 = MOST_WRITTEN as i64 + 1;
 
     /// Rows to skip.
     pub const fn offset(&self) -> i64 {
@@ -61,10 +71,12 @@ impl FromRequestParts<App> for Page {
         let page = check.range("page", asked.page.unwrap_or(1), 1..=Self::LAST);
         let per_page = check.range("per_page", asked.per_page.unwrap_or(Self::USUAL), 1..=Self::MOST);
         check.finish()?;
+        let format = asked.format.as_deref().map(Format::parse).transpose()?;
+        let (page, per_page) = if format.is_some() { (1, Self::WHOLE) } else { (page, per_page) };
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         let others = form_urlencoded::parse(query.as_bytes())
             .filter(|(key, value)| key != "page" && !value.is_empty());
         let filters = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
-        Ok(Self { page, per_page, path: format!("{}{}", origin(parts, app), uri.path()), filters })
+        Ok(Self { page, per_page, format, path: format!("{}{}", origin(parts, app), uri.path()), filters })
     }
 }

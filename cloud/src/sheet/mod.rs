@@ -42,7 +42,8 @@ pub enum Format {
 }
 
 impl Format {
-    const NAMES: &'static [&'static str] = &["csv", "xlsx"];
+    /// What `?format=` may be.
+    pub const NAMES: &'static [&'static str] = &["csv", "xlsx"];
 
     /// The value of `?format=`. Fails with [`Fail::Invalid`].
     pub fn parse(name: &str) -> Result<Self, Fail> {
@@ -53,7 +54,8 @@ impl Format {
         }
     }
 
-    const fn media(self) -> &'static str {
+    /// The content type of the file.
+    pub const fn media(self) -> &'static str {
         match self {
             Self::Csv => "text/csv; charset=utf-8",
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -163,15 +165,15 @@ pub trait Columns: Sized + Send + 'static {
 
 /// A list as it was asked for: the usual answer, or the whole of it as a file.
 #[derive(Debug)]
-pub enum Listed<T> {
-    Answer(T),
+pub enum OrFile<T> {
+    Usual(T),
     File(File),
 }
 
-impl<T: IntoResponse> IntoResponse for Listed<T> {
+impl<T: IntoResponse> IntoResponse for OrFile<T> {
     fn into_response(self) -> Response {
         match self {
-            Self::Answer(answer) => answer.into_response(),
+            Self::Usual(answer) => answer.into_response(),
             Self::File(file) => file.into_response(),
         }
     }

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::{
     dialect::{self, Created, Done, Paginated, Said},
+    export::file,
     permits::{ChangeAnnouncement, CreateAnnouncement, DeleteAnnouncement, Use},
 };
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     fail::Fail,
     http::{Allowed, Body, Check, Member, Page, Permission as _, Segment, describe::says},
     identity::{Entry, audit},
+    sheet::OrFile,
 };
 
 mod store;
@@ -88,13 +90,17 @@ async fn list(
     State(app): State<App>,
     who: Allowed<Use>,
     page: Page,
-) -> Result<Said<Paginated<Announcement>>, Fail> {
+) -> Result<OrFile<Said<Paginated<Announcement>>>, Fail> {
     let seen = seen_by(&app, &who);
     let mut tx = app.db.read(who.institution).await?;
     let total = store::count(&mut tx, who.institution, seen).await?;
     let rows = store::slice(&mut tx, who.institution, seen, page.per_page, page.offset()).await?;
+    if let Some(format) = page.format {
+        return file(&mut tx, &app, who.institution, format, "pengumuman", rows).await;
+    }
     let announcements = rows.into_iter().map(Announcement::from).collect();
-    Ok(Said("Data pengumuman berhasil diambil", Paginated::new(&page, announcements, total)))
+    let announcements = Paginated::new(&page, announcements, total);
+    Ok(OrFile::Usual(Said("Data pengumuman berhasil diambil", announcements)))
 }
 
 async fn create(

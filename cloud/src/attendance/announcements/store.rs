@@ -5,7 +5,10 @@ use hadir_shared::{
 use sqlx::FromRow;
 
 use super::{Announcement, Change, Seen};
-use crate::db::Tx;
+use crate::{
+    db::Tx,
+    sheet::{Column, Columns},
+};
 
 #[derive(Debug, FromRow)]
 pub struct Row {
@@ -20,6 +23,17 @@ pub struct Row {
     created_at: Millis,
     #[sqlx(try_from = "i64")]
     updated_at: Millis,
+}
+
+impl Columns for Row {
+    const COLUMNS: &'static [Column<Self>] = &[
+        ("Judul", |row| row.title.as_str().into()),
+        ("Isi", |row| row.content.as_str().into()),
+        ("Diterbitkan", |row| row.is_published.into()),
+        ("Terbit pada", |row| row.published_at.map(Millis).into()),
+        ("Dibuat", |row| row.created_at.into()),
+        ("Diubah", |row| row.updated_at.into()),
+    ];
 }
 
 impl From<Row> for Announcement {

@@ -31,6 +31,7 @@ use tokio::task::spawn_blocking;
 use super::{
     classes,
     dialect::{self, Created, Data, Said},
+    export::file,
     files,
     people::{self, Person},
     permits::{ReadCards, WriteCards},
@@ -42,6 +43,7 @@ use crate::{
     fail::{Fail, Flaw},
     http::{Allowed, Body, Segment, describe::says, immutable},
     identity::{Entry, audit},
+    sheet::{AsFile, Column, Columns, OrFile},
 };
 
 mod paper;
@@ -115,6 +117,18 @@ struct Status {
     is_active: Option<bool>,
 }
 
+impl Columns for Shown {
+    const COLUMNS: &'static [Column<Self>] = &[
+        ("NISN/NIP/NIK", |shown| shown.student.as_ref().and_then(|one| one.nisn_nip_nik.as_deref()).into()),
+        ("Nama", |shown| shown.student.as_ref().map(|one| one.name.as_str()).into()),
+        ("Kartu ke-", |shown| shown.card.serial.into()),
+        ("Kode", |shown| shown.card.qr_code.as_str().into()),
+        ("Isi QR", |shown| shown.card.signed_code.as_str().into()),
+        ("Aktif", |shown| shown.card.is_active.into()),
+        ("Dibuat", |shown| shown.card.generated_at.into()),
+    ];
+}
+
 /// Why a card does not let anybody in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unusable {
@@ -152,12 +166,20 @@ pub async fn resolve(
     Ok(if active { Ok((student, serial)) } else { Err(Unusable::Revoked) })
 }
 
-async fn list(State(app): State<App>, who: Allowed<ReadCards>) -> Result<Data<Vec<Shown>>, Fail> {
+async fn list(
+    State(app): State<App>,
+    who: Allowed<ReadCards>,
+    AsFile(format): AsFile,
+) -> Result<OrFile<Data<Vec<Shown>>>, Fail> {
     let mut tx = app.db.read(who.institution).await?;
     let cards = store::all(&mut tx, who.institution).await?;
     let students = people::by_ids(&mut tx, who.institution, cards.iter().map(|card| card.student_id)).await?;
     let shown = |card: Row| Shown { student: students.get(&card.student_id).cloned(), card };
-    Ok(Data(cards.into_iter().map(shown).collect()))
+    let cards = cards.into_iter().map(shown).collect();
+    match format {
+        Some(format) => file(&mut tx, &app, who.institution, format, "kartu-siswa", cards).await,
+        None => Ok(OrFile::Usual(Data(cards))),
+    }
 }
 
 async fn show(

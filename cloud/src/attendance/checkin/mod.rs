@@ -29,6 +29,7 @@ use serde::Deserialize;
 use super::{
     books::Candidate,
     dialect::{Data, Paginated, Said, Stands},
+    export::file,
     files::{self, Kept},
     people,
     permits::{CheckOneself, Use},
@@ -41,6 +42,7 @@ use crate::{
     db::Tx,
     fail::{Fail, Flaw},
     http::{Allowed, Arrived, Body, Check, Page, Params, describe::says},
+    sheet::OrFile,
 };
 
 mod guesses;
@@ -122,7 +124,7 @@ async fn history(
     who: Allowed<Use>,
     Params(between): Params<Between>,
     page: Page,
-) -> Result<Data<Paginated<Online>>, Fail> {
+) -> Result<OrFile<Data<Paginated<Online>>>, Fail> {
     let days = (between.start_date.map(|day| day.0), between.end_date.map(|day| day.0));
     if let (Some(first), Some(last)) = days
         && last < first
@@ -131,7 +133,11 @@ async fn history(
     }
     let mut tx = app.db.read(who.institution).await?;
     let (rows, total) = records::history(&mut tx, who.institution, who.user, days, &page).await?;
-    Ok(Data(Paginated::new(&page, rows.into_iter().map(Online::from).collect(), total)))
+    if let Some(format) = page.format {
+        return file(&mut tx, &app, who.institution, format, "riwayat-absensi", rows).await;
+    }
+    let rows = rows.into_iter().map(Online::from).collect();
+    Ok(OrFile::Usual(Data(Paginated::new(&page, rows, total))))
 }
 
 /// Checks everything that can be refused cheaply, keeps the photo, and enters the record.

@@ -16,6 +16,7 @@ use sqlx::FromRow;
 
 use super::{
     dialect::{self, Data},
+    export::file,
     people::{self, Person},
     permits::ReadClasses,
     settings,
@@ -25,6 +26,7 @@ use crate::{
     db::Tx,
     fail::Fail,
     http::{Allowed, Params, Segment, describe::says},
+    sheet::{AsFile, Column, Columns, OrFile},
 };
 
 mod placing;
@@ -33,7 +35,7 @@ mod store;
 mod tests;
 mod writes;
 
-pub use placing::{add, all, join, leave};
+pub use placing::{add, all, join, leave, names_on};
 pub use writes::NAME_MAX;
 
 pub fn routes() -> ApiRouter<App> {
@@ -101,10 +103,30 @@ struct ClassWithStudents {
     students: Vec<Student>,
 }
 
-async fn list(State(app): State<App>, who: Allowed<ReadClasses>) -> Result<Data<Vec<Shown>>, Fail> {
+async fn list(
+    State(app): State<App>,
+    who: Allowed<ReadClasses>,
+    AsFile(format): AsFile,
+) -> Result<OrFile<Data<Vec<Shown>>>, Fail> {
     let mut tx = app.db.read(who.institution).await?;
     let classes = store::all(&mut tx, who.institution).await?;
-    Ok(Data(with_teachers(&mut tx, who.institution, classes).await?))
+    let classes = with_teachers(&mut tx, who.institution, classes).await?;
+    match format {
+        Some(format) => file(&mut tx, &app, who.institution, format, "kelas", classes).await,
+        None => Ok(OrFile::Usual(Data(classes))),
+    }
+}
+
+impl Columns for Shown {
+    const COLUMNS: &'static [Column<Self>] = &[
+        ("Nama", |shown| shown.class.name.as_str().into()),
+        ("Wali kelas", |shown| shown.homeroom_teacher.as_ref().map(|one| one.name.as_str()).into()),
+        ("NIP wali kelas", |shown| {
+            shown.homeroom_teacher.as_ref().and_then(|one| one.nisn_nip_nik.as_deref()).into()
+        }),
+        ("Dibuat", |shown| shown.class.created_at.into()),
+        ("Diubah", |shown| shown.class.updated_at.into()),
+    ];
 }
 
 async fn show(

@@ -1,5 +1,7 @@
 //! Many students at once, for an import: who calls writes the audit row, and touches the people for the boxes.
 
+use std::collections::HashMap;
+
 use hadir_shared::{
     ids::{ClassId, InstitutionId, UserId},
     time::SchoolDay,
@@ -17,6 +19,16 @@ use crate::{
 /// The school's classes.
 pub async fn all(tx: &mut Tx, institution: InstitutionId) -> Result<Vec<Class>, Fail> {
     Ok(store::all(tx, institution).await?)
+}
+
+/// The class each student is in on a day, by name; of several the one he came to last.
+pub async fn names_on(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    day: SchoolDay,
+) -> Result<HashMap<UserId, String>, Fail> {
+    let rows = store::names_on(tx, institution, day).await?;
+    Ok(rows.into_iter().map(|(student, name)| (UserId(student), name)).collect())
 }
 
 /// Makes a class without a homeroom teacher. Fails with [`Fail::Conflict`] when somebody else makes it at the same time.

@@ -263,3 +263,22 @@ pub async fn remove(
 fn numbers(ids: &[UserId]) -> Vec<i64> {
     ids.iter().map(|id| id.0).collect()
 }
+
+/// Who is in which class on a day: student and name, in the order they came to it.
+pub async fn names_on(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    day: SchoolDay,
+) -> sqlx::Result<Vec<(i64, String)>> {
+    tx.query(
+        "SELECT s.student_id, c.name FROM class_students s
+         JOIN classes c ON c.id = s.class_id AND c.institution_id = s.institution_id
+         WHERE s.institution_id = $1 AND s.academic_year = $2 AND s.joined_on <= $3
+            AND (s.left_on IS NULL OR s.left_on > $3) ORDER BY s.id",
+    )
+    .bind(institution.0)
+    .bind(day.academic_year())
+    .bind(day.0)
+    .all()
+    .await
+}

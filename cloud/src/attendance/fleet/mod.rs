@@ -39,6 +39,7 @@ use uuid::Uuid;
 
 use super::{
     dialect::{Created, Data, Paginated, Said},
+    export::file,
     permits::{ReadDevices, WriteDevices},
     roster,
 };
@@ -51,6 +52,7 @@ use crate::{
         describe::{public, says},
     },
     identity::{Actor, Entry, audit},
+    sheet::OrFile,
 };
 
 pub mod cloud_key;
@@ -124,13 +126,16 @@ async fn list(
     State(app): State<App>,
     who: Allowed<ReadDevices>,
     page: Page,
-) -> Result<Data<Paginated<Shown>>, Fail> {
+) -> Result<OrFile<Data<Paginated<Shown>>>, Fail> {
     let mut tx = app.db.read(who.institution).await?;
     let latest = roster::latest(&mut tx, who.institution).await?;
     let total = store::count(&mut tx, who.institution).await?;
     let rows = store::list(&mut tx, who.institution, page.offset(), page.per_page).await?;
+    if let Some(format) = page.format {
+        return file(&mut tx, &app, who.institution, format, "perangkat", rows).await;
+    }
     let shown = rows.into_iter().map(|row| Shown::new(row, latest)).collect();
-    Ok(Data(Paginated::new(&page, shown, total)))
+    Ok(OrFile::Usual(Data(Paginated::new(&page, shown, total))))
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -5,7 +5,10 @@ use hadir_shared::{
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::db::Tx;
+use crate::{
+    db::Tx,
+    sheet::{Column, Columns},
+};
 
 // The cloud's own key, and the store's name.
 
@@ -92,6 +95,21 @@ pub struct ListedRow {
     pub oldest_pending_at: Option<i64>,
     pub disk_free_bytes: Option<i64>,
     pub roster_cursor: Option<i64>,
+}
+
+impl Columns for ListedRow {
+    const COLUMNS: &'static [Column<Self>] = &[
+        ("Nama", |row| row.name.as_str().into()),
+        ("ID", |row| row.id.to_string().into()),
+        ("Versi", |row| row.version.as_str().into()),
+        ("Terdaftar", |row| Millis(row.enrolled_at).into()),
+        ("Dicabut", |row| row.revoked_at.map(Millis).into()),
+        ("Terakhir terlihat", |row| row.last_seen_at.map(Millis).into()),
+        ("Selisih jam (ms)", |row| row.clock_offset_ms.into()),
+        ("Belum terkirim", |row| row.pending.into()),
+        ("Tertua sejak", |row| row.oldest_pending_at.map(Millis).into()),
+        ("Sisa disk (byte)", |row| row.disk_free_bytes.into()),
+    ];
 }
 
 pub async fn list(

@@ -24,6 +24,7 @@ use serde_json::json;
 
 use super::{
     dialect::{self, Created, Done, Paginated, Said},
+    export::file,
     files::{self, Kept},
     people::Named,
     permits::{DecideLeaves, Use},
@@ -35,6 +36,7 @@ use crate::{
     fail::{Fail, Flaw},
     http::{Allowed, Body, Check, Member, Page, Params, Permission as _, Segment, describe::says},
     identity::{Entry, audit},
+    sheet::OrFile,
 };
 
 mod store;
@@ -151,7 +153,7 @@ async fn list(
     who: Allowed<Use>,
     Params(asked): Params<Asked>,
     page: Page,
-) -> Result<Said<Paginated<Leave>>, Fail> {
+) -> Result<OrFile<Said<Paginated<Leave>>>, Fail> {
     let mut check = Check::new();
     known(&mut check, "status", asked.status.as_deref(), STATUSES);
     known(&mut check, "leave_type", asked.leave_type.as_deref(), TYPES);
@@ -169,8 +171,12 @@ async fn list(
     let mut tx = app.db.read(who.institution).await?;
     let total = store::count(&mut tx, who.institution, &filter).await?;
     let rows = store::page(&mut tx, who.institution, &filter, &page).await?;
+    if let Some(format) = page.format {
+        return file(&mut tx, &app, who.institution, format, "izin", rows).await;
+    }
     let leaves = rows.into_iter().map(Leave::from).collect();
-    Ok(Said("Data pengajuan izin berhasil diambil", Paginated::new(&page, leaves, total)))
+    let leaves = Paginated::new(&page, leaves, total);
+    Ok(OrFile::Usual(Said("Data pengajuan izin berhasil diambil", leaves)))
 }
 
 async fn create(

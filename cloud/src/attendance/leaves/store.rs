@@ -6,7 +6,11 @@ use hadir_shared::{
 use sqlx::FromRow;
 
 use super::{Content, Filter, Leave, Named};
-use crate::{db::Tx, http::Page};
+use crate::{
+    db::Tx,
+    http::Page,
+    sheet::{Column, Columns},
+};
 
 /// A row of `leaves`, and its owner's name.
 #[derive(Debug, FromRow)]
@@ -29,6 +33,21 @@ pub struct Row {
     updated_at: Millis,
     nisn_nip_nik: Option<String>,
     name: String,
+}
+
+impl Columns for Row {
+    const COLUMNS: &'static [Column<Self>] = &[
+        ("NISN/NIP/NIK", |row| row.nisn_nip_nik.as_deref().into()),
+        ("Nama", |row| row.name.as_str().into()),
+        ("Jenis", |row| row.leave_type.as_str().into()),
+        ("Mulai", |row| row.start_date.into()),
+        ("Selesai", |row| row.end_date.into()),
+        ("Alasan", |row| row.reason.as_str().into()),
+        ("Status", |row| row.status.as_str().into()),
+        ("Komentar", |row| row.approval_comment.as_deref().into()),
+        ("Diputuskan", |row| row.approved_at.map(Millis).into()),
+        ("Diajukan", |row| row.created_at.into()),
+    ];
 }
 
 impl From<Row> for Leave {

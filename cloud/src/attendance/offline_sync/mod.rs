@@ -39,6 +39,7 @@ use self::{
 };
 use super::{
     dialect::{Data, Paginated, Said},
+    export::file,
     people::{self, Person},
     permits::{ProcessOffline, ReadSyncLog, RecordOthers},
     records::{Offline, local},
@@ -49,10 +50,12 @@ use crate::{
     db::Tx,
     fail::{Fail, Flaw},
     http::{Allowed, Body, Page, Params, Permission as _, Segment, describe::says},
+    sheet::OrFile,
 };
 
 mod bulk;
 mod decide;
+mod export;
 mod filter;
 mod process;
 mod resolve;
@@ -143,10 +146,14 @@ async fn list(
     Params(asked): Params<Asked>,
     Params(beyond): Params<Beyond>,
     page: Page,
-) -> Result<Data<Listed>, Fail> {
+) -> Result<OrFile<Data<Listed>>, Fail> {
     let mut tx = app.db.read(who.institution).await?;
     let zone = settings::load(&mut tx, who.institution).await?.schedule.zone;
     let filter = asked.check(zone)?;
+    if let Some(format) = page.format {
+        let lines = export::lines(&mut tx, who.institution, zone, &filter).await?;
+        return file(&mut tx, &app, who.institution, format, "log-sinkronisasi", lines).await;
+    }
     let part = match beyond.after {
         Some(after) => Part { below: after, limit: page.per_page, offset: 0 },
         None => Part { below: i64::MAX, limit: page.per_page, offset: page.offset() },
@@ -154,13 +161,13 @@ async fn list(
     let rows = store::list::page(&mut tx, who.institution, &filter, part).await?;
     let last = rows.last().map(|row| row.id);
     let data = logged(&mut tx, who.institution, zone, rows).await?;
-    Ok(Data(if beyond.after.is_some() {
+    Ok(OrFile::Usual(Data(if beyond.after.is_some() {
         let is_full = i64::try_from(data.len()) == Ok(page.per_page);
         Listed::Stretch { data, per_page: page.per_page, next_after: last.filter(|_| is_full) }
     } else {
         let total = store::list::count(&mut tx, who.institution, &filter).await?;
         Listed::Pages(Paginated::new(&page, data, total))
-    }))
+    })))
 }
 
 /// A line, with all that was decided about it.

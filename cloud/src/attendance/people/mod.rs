@@ -36,6 +36,18 @@ pub struct Person {
     pub updated_at: Millis,
 }
 
+/// The word for a role, as the documents have it.
+pub fn role_name(id: i64) -> &'static str {
+    match Role::try_from(id) {
+        Ok(Role::Siswa) => "siswa",
+        Ok(Role::Guru) => "guru",
+        Ok(Role::Pegawai) => "pegawai",
+        Ok(Role::KepalaSekolah) => "kepala_sekolah",
+        Ok(Role::Admin) => "admin",
+        Err(_) => "",
+    }
+}
+
 /// What the documents show of a student who was just recorded.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Named {

@@ -17,7 +17,12 @@ use super::{
     dialect,
     people::Named,
 };
-use crate::{db::Tx, fail::Fail, http::Page};
+use crate::{
+    db::Tx,
+    fail::Fail,
+    http::Page,
+    sheet::{Column, Columns},
+};
 
 mod store;
 
@@ -44,6 +49,22 @@ pub struct Row {
     pub gate: Option<String>,
     #[sqlx(try_from = "i64")]
     pub created_at: Millis,
+}
+
+impl Columns for Row {
+    const COLUMNS: &'static [Column<Self>] = &[
+        ("Tanggal", |row| row.day.into()),
+        ("Jenis", |row| if row.direction == "checkin" { "masuk" } else { "keluar" }.into()),
+        ("Waktu", |row| row.trusted_at.into()),
+        ("Status", |row| row.status.as_str().into()),
+        ("Terlambat (menit)", |row| row.late_minutes.into()),
+        ("Pulang awal (menit)", |row| row.early_minutes.into()),
+        ("Gerbang", |row| row.gate.as_deref().into()),
+        ("Lintang", |row| row.latitude.into()),
+        ("Bujur", |row| row.longitude.into()),
+        ("Akurasi (m)", |row| row.accuracy.into()),
+        ("Di area", |row| row.fence.as_deref().into()),
+    ];
 }
 
 /// As sections 3 and 4 of the contract write a record: coordinates are texts, instants are UTC.

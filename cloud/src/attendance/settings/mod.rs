@@ -21,6 +21,7 @@ use serde_json::json;
 
 use super::{
     dialect::{self, Data, Said},
+    export::file,
     permits::WriteSettings,
     roster,
 };
@@ -30,6 +31,7 @@ use crate::{
     fail::{Fail, Flaw, Problem},
     http::{Allowed, Body, Check, Segment, describe::says},
     identity::{Actor, Entry, audit},
+    sheet::{AsFile, Column, Columns, OrFile},
 };
 
 mod store;
@@ -117,8 +119,26 @@ pub async fn put_texts(
     apply(tx, app, Actor::System, institution, &changes).await
 }
 
-async fn list(State(app): State<App>, who: Allowed<WriteSettings>) -> Result<Data<Vec<Shown>>, Fail> {
-    Ok(Data(shown(&mut app.db.read(who.institution).await?, who.institution).await?))
+async fn list(
+    State(app): State<App>,
+    who: Allowed<WriteSettings>,
+    AsFile(format): AsFile,
+) -> Result<OrFile<Data<Vec<Shown>>>, Fail> {
+    let mut tx = app.db.read(who.institution).await?;
+    let settings = shown(&mut tx, who.institution).await?;
+    match format {
+        Some(format) => file(&mut tx, &app, who.institution, format, "pengaturan", settings).await,
+        None => Ok(OrFile::Usual(Data(settings))),
+    }
+}
+
+impl Columns for Shown {
+    const COLUMNS: &'static [Column<Self>] = &[
+        ("Kunci", |setting| setting.key_name.into()),
+        ("Nilai", |setting| setting.value.as_str().into()),
+        ("Keterangan", |setting| setting.description.as_str().into()),
+        ("Diubah", |setting| setting.updated_at.into()),
+    ];
 }
 
 async fn show(

@@ -21,6 +21,7 @@ use serde_json::json;
 
 use super::{
     dialect::{Created, Done, Paginated, Said},
+    export::file,
     files,
     people::{self, Person},
     permits::WriteUsers,
@@ -35,8 +36,10 @@ use crate::{
         Entry, Key, NewUser, audit, password, session,
         user::{self, Profile},
     },
+    sheet::OrFile,
 };
 
+mod export;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -117,12 +120,17 @@ async fn list(
     who: Allowed<WriteUsers>,
     Params(asked): Params<Asked>,
     page: Page,
-) -> Result<Said<Paginated<Person>>, Fail> {
+) -> Result<OrFile<Said<Paginated<Person>>>, Fail> {
     let filter = filter(asked)?;
     let mut tx = app.db.read(who.institution).await?;
     let total = store::count(&mut tx, who.institution, &filter).await?;
     let people = store::page(&mut tx, who.institution, &filter, &page).await?;
-    Ok(Said("Data pengguna berhasil diambil", Paginated::new(&page, people, total)))
+    if let Some(format) = page.format {
+        let lines = export::lines(&mut tx, &app, who.institution, people).await?;
+        return file(&mut tx, &app, who.institution, format, "pengguna", lines).await;
+    }
+    let people = Paginated::new(&page, people, total);
+    Ok(OrFile::Usual(Said("Data pengguna berhasil diambil", people)))
 }
 
 fn filter(asked: Asked) -> Result<Filter, Fail> {
