@@ -55,4 +55,6 @@ pub const TIMETABLE: &[Schedule] = &[
     Schedule { name: "roster.purge", cron: "0 20 19 * * *", work: attendance::roster::purge },
     // Soon after midnight in every zone of Indonesia, and before anybody comes to school.
     Schedule { name: "roster.refresh", cron: "0 30 17 * * *", work: attendance::roster::refresh },
+    // When yesterday is over in every zone of Indonesia.
+    Schedule { name: "absences.mark", cron: "0 45 17 * * *", work: attendance::absences::mark },
 ];

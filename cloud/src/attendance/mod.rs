@@ -8,6 +8,7 @@ use crate::{
     http::{describe, speak_beside},
 };
 
+pub mod absences;
 mod account;
 mod announcements;
 pub mod batches;
@@ -15,11 +16,13 @@ pub mod books;
 pub mod cards;
 pub mod checkin;
 mod classes;
+mod corrections;
 mod dashboard;
 pub mod dialect;
 mod export;
 pub mod files;
 pub mod fleet;
+pub mod holidays;
 mod imports;
 mod leaves;
 pub mod offline_sync;
@@ -57,8 +60,10 @@ fn api() -> ApiRouter<App> {
         .merge(cards::routes())
         .merge(checkin::routes())
         .merge(classes::routes())
+        .merge(corrections::routes())
         .merge(dashboard::routes())
         .merge(fleet::routes())
+        .merge(holidays::routes())
         .merge(imports::routes())
         .merge(leaves::routes())
         .merge(offline_sync::routes())

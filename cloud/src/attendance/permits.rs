@@ -39,6 +39,33 @@ impl Permission for RecordOthers {
     const REFUSAL: &'static str = "Anda tidak memiliki izin untuk mencatat absensi pengguna lain";
 }
 
+/// Corrects how somebody came: a teacher for the students of his own classes.
+#[derive(Debug)]
+pub struct CorrectRecords;
+
+impl Permission for CorrectRecords {
+    const CODE: &'static str = "attendance.records.correct";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk mengoreksi absensi";
+}
+
+/// Beside [`CorrectRecords`]: for everybody of the school.
+#[derive(Debug)]
+pub struct CorrectAnybody;
+
+impl Permission for CorrectAnybody {
+    const CODE: &'static str = "attendance.records.correct_all";
+    const REFUSAL: &'static str = "Anda hanya dapat mengoreksi absensi siswa di kelas perwalian Anda";
+}
+
+/// Changes the school's calendar.
+#[derive(Debug)]
+pub struct WriteHolidays;
+
+impl Permission for WriteHolidays {
+    const CODE: &'static str = "attendance.holidays.write";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk mengelola hari libur";
+}
+
 /// Scans students' cards, marks a class, sees who is there.
 #[derive(Debug)]
 pub struct ScanStudents;

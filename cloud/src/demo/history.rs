@@ -1,6 +1,6 @@
 //! What happened in the demo school, worked out from numbers: no chance, no clock.
 
-use chrono::{Days, NaiveDate};
+use chrono::Days;
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use hadir_shared::{
     chain::Hash,
@@ -54,24 +54,6 @@ impl Leave {
     pub fn days(&self) -> impl Iterator<Item = SchoolDay> {
         self.first.0.iter_days().take_while(|day| *day <= self.last.0).map(SchoolDay)
     }
-}
-
-/// The national holidays with a fixed date, of the year before, this one and the next.
-pub fn holidays(today: SchoolDay) -> Vec<(SchoolDay, &'static str)> {
-    const FIXED: [(u32, u32, &str); 5] = [
-        (1, 1, "Tahun Baru Masehi"),
-        (5, 1, "Hari Buruh Internasional"),
-        (6, 1, "Hari Lahir Pancasila"),
-        (8, 17, "Hari Kemerdekaan Republik Indonesia"),
-        (12, 25, "Hari Raya Natal"),
-    ];
-    let year = chrono::Datelike::year(&today.0);
-    let of = |year| {
-        FIXED
-            .iter()
-            .filter_map(move |&(m, d, name)| Some((SchoolDay(NaiveDate::from_ymd_opt(year, m, d)?), name)))
-    };
-    (year - 1..=year + 1).flat_map(of).collect()
 }
 
 /// Every ninth student was ill or away within the last month, some ask for days to come, and a teacher travelled.

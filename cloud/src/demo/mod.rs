@@ -16,7 +16,7 @@ use hadir_shared::{
 
 use crate::{
     app::App,
-    attendance::{books, roster, settings},
+    attendance::{absences, books, holidays, roster, settings},
     db::{Cloud, Tx},
     fail::Fail,
     identity::{Actor, NewUser, seed, user},
@@ -136,8 +136,9 @@ async fn fill(tx: &mut Tx, app: &App, placed: &Placed<'_>, days: u64) -> Result<
         }
         card(tx, app, placed.id, student, &person.number).await?;
     }
-    for (day, name) in history::holidays(placed.today) {
-        store::insert_holiday(tx, placed.id, day, name, now).await?;
+    let this_year = chrono::Datelike::year(&placed.today.0);
+    for year in this_year - 1..=this_year + 1 {
+        holidays::prefill_year(tx, placed.id, year, now).await?;
     }
     announcements(tx, placed, now).await?;
     let excused = leaves(tx, placed, now).await?;
@@ -190,7 +191,7 @@ async fn leaves(
     Ok(excused)
 }
 
-/// Comings and goings, up to yesterday.
+/// Comings and goings, up to yesterday, and who stayed away.
 async fn records(
     tx: &mut Tx,
     app: &App,
@@ -199,13 +200,14 @@ async fn records(
     days: u64,
 ) -> Result<usize, Fail> {
     let settings = settings::load(tx, placed.id).await?;
-    let holidays = history::holidays(placed.today).into_iter().map(|(day, _)| day).collect();
+    let first = placed.today.0.checked_sub_days(chrono::Days::new(days)).map_or(placed.today, SchoolDay);
+    let off = holidays::between(tx, placed.id, first, placed.today).await?;
     let mut candidates = Vec::new();
     for ago in (1..=days).rev() {
         let Some(day) = placed.today.0.checked_sub_days(chrono::Days::new(ago)).map(SchoolDay) else {
             continue;
         };
-        if !settings.school_days.include(day, &holidays) {
+        if !settings.school_days.include(day, &off) {
             continue;
         }
         for person in placed.school.people.iter().filter(|person| person.role.attends()) {
@@ -221,6 +223,7 @@ async fn records(
         let outcomes = books::project(tx, placed.id, part, app.now()).await?;
         entered += outcomes.iter().filter(|outcome| matches!(outcome, books::Outcome::Stored { .. })).count();
     }
+    absences::mark_since(tx, app, placed.id, first).await?;
     Ok(entered)
 }
 

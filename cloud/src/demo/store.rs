@@ -78,23 +78,6 @@ pub async fn insert_card(
     Ok(())
 }
 
-pub async fn insert_holiday(
-    tx: &mut Tx,
-    institution: InstitutionId,
-    day: SchoolDay,
-    name: &str,
-    now: Millis,
-) -> sqlx::Result<()> {
-    tx.query("INSERT INTO holidays (institution_id, day, name, created_at) VALUES ($1, $2, $3, $4)")
-        .bind(institution.0)
-        .bind(day.0)
-        .bind(name)
-        .bind(now.0)
-        .run()
-        .await?;
-    Ok(())
-}
-
 pub async fn insert_announcement(
     tx: &mut Tx,
     institution: InstitutionId,

@@ -34,7 +34,7 @@ use super::{
     people,
     permits::{CheckOneself, Use},
     place,
-    records::{self, Earlier, Entered, Online},
+    records::{self, Corrected, Earlier, Entered, Online},
     roster, settings,
 };
 use crate::{
@@ -124,7 +124,7 @@ async fn history(
     who: Allowed<Use>,
     Params(between): Params<Between>,
     page: Page,
-) -> Result<OrFile<Data<Paginated<Online>>>, Fail> {
+) -> Result<OrFile<Data<Paginated<Corrected>>>, Fail> {
     let days = (between.start_date.map(|day| day.0), between.end_date.map(|day| day.0));
     if let (Some(first), Some(last)) = days
         && last < first
@@ -136,7 +136,7 @@ async fn history(
     if let Some(format) = page.format {
         return file(&mut tx, &app, who.institution, format, "riwayat-absensi", rows).await;
     }
-    let rows = rows.into_iter().map(Online::from).collect();
+    let rows = rows.into_iter().map(Corrected::from).collect();
     Ok(OrFile::Usual(Data(Paginated::new(&page, rows, total))))
 }
 

@@ -47,7 +47,9 @@ async fn a_day_in_and_out_as_documented() {
         let history = t.get("/api/attendance/history?per_page=1", Some(&token)).await;
         let list = &history.body["data"];
         let path = "http://absensi.test/api/attendance/history";
-        assert_eq!(list["data"][0], *data, "the newest first, and the same as it was answered");
+        let mut newest = data.clone();
+        newest["correction"] = Value::Null;
+        assert_eq!(list["data"][0], newest, "the newest first, and the same as it was answered");
         let mut around = list.clone();
         around["data"] = Value::Null;
         assert_eq!(

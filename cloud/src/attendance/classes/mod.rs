@@ -195,6 +195,17 @@ pub async fn has_student(
     Ok(store::has_student(tx, institution, class, student, day).await?)
 }
 
+/// Whether somebody is the homeroom teacher of a class the student was in on a day.
+pub async fn leads(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    teacher: UserId,
+    student: UserId,
+    day: SchoolDay,
+) -> Result<bool, Fail> {
+    Ok(store::leads(tx, institution, teacher, student, day).await?)
+}
+
 async fn with_teachers(
     tx: &mut Tx,
     institution: InstitutionId,

@@ -88,6 +88,29 @@ pub async fn has_student(
     Ok(row.is_some())
 }
 
+pub async fn leads(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    teacher: UserId,
+    student: UserId,
+    day: SchoolDay,
+) -> sqlx::Result<bool> {
+    let row: Option<(i64,)> = tx
+        .query(
+            "SELECT s.id FROM class_students s JOIN classes c ON c.institution_id = s.institution_id AND c.id = s.class_id
+             WHERE s.institution_id = $1 AND s.student_id = $3 AND s.academic_year = $4 AND c.homeroom_teacher_id = $2
+             AND s.joined_on <= $5 AND (s.left_on IS NULL OR s.left_on > $5) LIMIT 1",
+        )
+        .bind(institution.0)
+        .bind(teacher.0)
+        .bind(student.0)
+        .bind(day.academic_year())
+        .bind(day.0)
+        .opt()
+        .await?;
+    Ok(row.is_some())
+}
+
 /// The classes somebody is the homeroom teacher of.
 pub async fn of_teacher(
     tx: &mut Tx,

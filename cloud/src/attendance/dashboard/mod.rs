@@ -1,7 +1,7 @@
 //! The first page of everybody, by role. Section 12 of the contract.
 //!
 //! What always holds: it is about today, in the school's own zone; `present` are those who checked in on time, `late` those who
-//! came later; only active people are counted.
+//! came later, as corrected; only active people are counted.
 
 use aide::axum::{ApiRouter, routing::get_with};
 use axum::extract::State;
@@ -78,7 +78,7 @@ struct OfHomeroom {
     total_students: i64,
     present: i64,
     late: i64,
-    /// Without a check-in of any status.
+    /// Neither on time nor late.
     absent: i64,
 }
 
@@ -155,7 +155,7 @@ async fn teacher(tx: &mut Tx, who: &Member, today: SchoolDay) -> Result<Part, Fa
             total_students: count.total,
             present: count.present,
             late: count.late,
-            absent: count.total - count.came,
+            absent: count.total - count.present - count.late,
         },
         recent_leaves: leaves::newest_of_homeroom(tx, institution, teacher, today, RECENT_LEAVES).await?,
     })

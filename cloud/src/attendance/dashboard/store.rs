@@ -6,11 +6,10 @@ use sqlx::FromRow;
 
 use crate::db::Tx;
 
-/// People, and how many of them checked in today: at all, on time, late.
+/// People, and how many of them came today: on time, late.
 #[derive(Debug, Clone, Copy, Default, FromRow)]
 pub struct Count {
     pub total: i64,
-    pub came: i64,
     pub present: i64,
     pub late: i64,
 }
@@ -22,7 +21,7 @@ struct RoleRow {
     count: Count,
 }
 
-/// The status of somebody's check-in on a day.
+/// The status of somebody's check-in on a day, as it counts.
 pub async fn status(
     tx: &mut Tx,
     institution: InstitutionId,
@@ -31,8 +30,11 @@ pub async fn status(
 ) -> sqlx::Result<Option<String>> {
     let row: Option<(String,)> = tx
         .query(
-            "SELECT status FROM attendance
-             WHERE institution_id = $1 AND user_id = $2 AND day = $3 AND type = 'checkin'",
+            "SELECT COALESCE(k.status_after, a.status) FROM attendance a
+             LEFT JOIN attendance_corrections k ON k.institution_id = a.institution_id AND k.id = (
+                SELECT MAX(c.id) FROM attendance_corrections c
+                WHERE c.institution_id = $1 AND c.user_id = $2 AND c.day = $3 AND c.type = 'checkin')
+             WHERE a.institution_id = $1 AND a.user_id = $2 AND a.day = $3 AND a.type = 'checkin' AND a.status <> 'alpha'",
         )
         .bind(institution.0)
         .bind(user.0)
@@ -49,12 +51,16 @@ pub async fn by_role(
 ) -> sqlx::Result<Vec<(i64, Count)>> {
     let rows: Vec<RoleRow> = tx
         .query(
-            "SELECT r.role_id, COUNT(*) AS total, COUNT(a.id) AS came,
-                COUNT(CASE WHEN a.status = 'hadir' THEN 1 END) AS present,
-                COUNT(CASE WHEN a.status = 'terlambat' THEN 1 END) AS late
+            "SELECT r.role_id, COUNT(*) AS total,
+                COUNT(CASE WHEN COALESCE(k.status_after, a.status) = 'hadir' THEN 1 END) AS present,
+                COUNT(CASE WHEN COALESCE(k.status_after, a.status) = 'terlambat' THEN 1 END) AS late
              FROM users u JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
              LEFT JOIN attendance a
                 ON a.institution_id = u.institution_id AND a.user_id = u.id AND a.day = $2 AND a.type = 'checkin'
+                AND a.status <> 'alpha'
+             LEFT JOIN attendance_corrections k ON k.institution_id = u.institution_id AND k.id = (
+                SELECT MAX(c.id) FROM attendance_corrections c
+                WHERE c.institution_id = $1 AND c.user_id = u.id AND c.day = $2 AND c.type = 'checkin')
              WHERE u.institution_id = $1 AND u.is_active GROUP BY r.role_id",
         )
         .bind(institution.0)
@@ -72,12 +78,16 @@ pub async fn of_homeroom(
     day: SchoolDay,
 ) -> sqlx::Result<Count> {
     tx.query(
-        "SELECT COUNT(*) AS total, COUNT(a.id) AS came,
-            COUNT(CASE WHEN a.status = 'hadir' THEN 1 END) AS present,
-            COUNT(CASE WHEN a.status = 'terlambat' THEN 1 END) AS late
+        "SELECT COUNT(*) AS total,
+            COUNT(CASE WHEN COALESCE(k.status_after, a.status) = 'hadir' THEN 1 END) AS present,
+            COUNT(CASE WHEN COALESCE(k.status_after, a.status) = 'terlambat' THEN 1 END) AS late
          FROM users u
          LEFT JOIN attendance a
             ON a.institution_id = u.institution_id AND a.user_id = u.id AND a.day = $4 AND a.type = 'checkin'
+            AND a.status <> 'alpha'
+         LEFT JOIN attendance_corrections k ON k.institution_id = u.institution_id AND k.id = (
+            SELECT MAX(c.id) FROM attendance_corrections c
+            WHERE c.institution_id = $1 AND c.user_id = u.id AND c.day = $4 AND c.type = 'checkin')
          WHERE u.institution_id = $1 AND u.is_active AND u.id IN (
             SELECT s.student_id FROM class_students s
             JOIN classes c ON c.institution_id = s.institution_id AND c.id = s.class_id

@@ -1,9 +1,13 @@
 //! Rows of the attendance books as answers show them, and the way of one passage into the books. No routes of its own.
+//!
+//! What always holds: a row that leaves here says what counts now, not only what was entered: the last correction stands over
+//! it, and over an absence the leave that was approved afterwards. An absence is not shown at all beside a check-in of its day,
+//! nor on a day that is a holiday by now.
 
 use chrono::NaiveDate;
 use hadir_shared::{
     ids::{ClassId, InstitutionId, UserId},
-    rules::status::Direction,
+    rules::status::{Direction, Status},
     time::{Millis, SchoolDay, Zone},
     wire::batch::Reason,
 };
@@ -14,6 +18,7 @@ use sqlx::FromRow;
 
 use super::{
     books::{self, Candidate, Outcome},
+    corrections::{self, Correction},
     dialect,
     people::Named,
 };
@@ -25,8 +30,10 @@ use crate::{
 };
 
 mod store;
+#[cfg(test)]
+mod tests;
 
-/// A row of `attendance`.
+/// A row of `attendance`, with the status and lateness that count now.
 #[derive(Debug, Clone, FromRow)]
 pub struct Row {
     pub id: i64,
@@ -49,6 +56,9 @@ pub struct Row {
     pub gate: Option<String>,
     #[sqlx(try_from = "i64")]
     pub created_at: Millis,
+    /// The last one.
+    #[sqlx(skip)]
+    pub correction: Option<Correction>,
 }
 
 impl Columns for Row {
@@ -114,6 +124,20 @@ impl From<Row> for Online {
             fence: row.fence,
             gate: row.gate,
         }
+    }
+}
+
+/// A record, and what was decided about it afterwards.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Corrected {
+    #[serde(flatten)]
+    record: Online,
+    correction: Option<Correction>,
+}
+
+impl From<Row> for Corrected {
+    fn from(mut row: Row) -> Self {
+        Self { correction: row.correction.take(), record: row.into() }
     }
 }
 
@@ -209,20 +233,26 @@ pub async fn enter(
     Ok(match outcomes.first() {
         Some(Outcome::Refused(reason)) => Entered::Refused(*reason),
         Some(Outcome::Stored { attendance_id }) => {
-            Entered::New(store::by_id(tx, institution, *attendance_id).await?)
+            Entered::New(by_id(tx, institution, *attendance_id).await?)
         }
         _ => Entered::Already(
-            store::of_day(tx, institution, user, day, direction).await?.ok_or(sqlx::Error::RowNotFound)?,
+            of_day(tx, institution, user, day, direction).await?.ok_or(sqlx::Error::RowNotFound)?,
         ),
     })
 }
 
-/// The record with this id, which is known to be there.
-pub async fn by_id(tx: &mut Tx, institution: InstitutionId, id: i64) -> Result<Row, Fail> {
-    Ok(store::by_id(tx, institution, id).await?)
+/// The record with this id.
+pub async fn find(tx: &mut Tx, institution: InstitutionId, id: i64) -> Result<Option<Row>, Fail> {
+    let row = store::by_id(tx, institution, id).await?;
+    as_it_counts(tx, institution, row).await
 }
 
-/// What stands of one person, day and direction.
+/// The record with this id, which is known to be there.
+pub async fn by_id(tx: &mut Tx, institution: InstitutionId, id: i64) -> Result<Row, Fail> {
+    Ok(find(tx, institution, id).await?.ok_or(sqlx::Error::RowNotFound)?)
+}
+
+/// What was recorded of one person, day and direction.
 pub async fn of_day(
     tx: &mut Tx,
     institution: InstitutionId,
@@ -230,7 +260,8 @@ pub async fn of_day(
     day: SchoolDay,
     direction: Direction,
 ) -> Result<Option<Row>, Fail> {
-    Ok(store::of_day(tx, institution, user, day, direction).await?)
+    let row = store::of_day(tx, institution, user, day, direction).await?;
+    as_it_counts(tx, institution, row).await
 }
 
 /// A person's records between two days (both included), the newest first, and how many there are.
@@ -242,10 +273,67 @@ pub async fn history(
     page: &Page,
 ) -> Result<(Vec<Row>, i64), Fail> {
     let total = store::count(tx, institution, user, days).await?;
-    Ok((store::page(tx, institution, user, days, page).await?, total))
+    let mut rows = store::page(tx, institution, user, days, page).await?;
+    amend(tx, institution, user, &mut rows).await?;
+    Ok((rows, total))
 }
 
-/// The students of a class (in the year of `day`) who checked in on that day.
+async fn as_it_counts(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    row: Option<Row>,
+) -> Result<Option<Row>, Fail> {
+    let Some(mut row) = row else { return Ok(None) };
+    let user = row.user_id;
+    amend(tx, institution, user, std::slice::from_mut(&mut row)).await?;
+    Ok(Some(row))
+}
+
+/// Lays over one person's rows what was decided since.
+async fn amend(tx: &mut Tx, institution: InstitutionId, user: UserId, rows: &mut [Row]) -> Result<(), Fail> {
+    let days = || rows.iter().map(|row| row.day);
+    let (Some(first), Some(last)) = (days().min(), days().max()) else { return Ok(()) };
+    let corrections =
+        corrections::of_person(tx, institution, user, (SchoolDay(first), SchoolDay(last))).await?;
+    let excuses = if rows.iter().any(Row::is_absence) {
+        store::excuses(tx, institution, user, (first, last)).await?
+    } else {
+        Vec::new()
+    };
+    for row in rows {
+        row.amend(&corrections, &excuses);
+    }
+    Ok(())
+}
+
+impl Row {
+    fn is_absence(&self) -> bool {
+        self.status == Status::Alpha.as_str()
+    }
+
+    /// The last correction of its day and direction counts; without one an approved leave excuses an absence, and where there
+    /// are two, illness is what is said.
+    fn amend(&mut self, corrections: &[Correction], excuses: &[store::Excuse]) {
+        let about = |one: &&Correction| one.day == self.day && one.direction == self.direction;
+        if let Some(last) = corrections.iter().rev().find(about) {
+            self.status.clone_from(&last.status_after);
+            self.late_minutes = last.late_minutes_after;
+            self.correction = Some(last.clone());
+        } else if self.is_absence() {
+            let covers =
+                |excuse: &&store::Excuse| excuse.start_date <= self.day && self.day <= excuse.end_date;
+            let status = |excuse: &store::Excuse| match excuse.leave_type.as_str() {
+                "sakit" => Status::Sakit,
+                _ => Status::Izin,
+            };
+            if let Some(status) = excuses.iter().filter(covers).map(status).max() {
+                status.as_str().clone_into(&mut self.status);
+            }
+        }
+    }
+}
+
+/// The students of a class who were there on a day, on time or late.
 pub async fn present(
     tx: &mut Tx,
     institution: InstitutionId,

@@ -4,15 +4,16 @@ use hadir_shared::{
     rules::status::Direction,
     time::SchoolDay,
 };
+use sqlx::FromRow;
 
 use super::Row;
 use crate::{db::Tx, http::Page};
 
-pub async fn by_id(tx: &mut Tx, institution: InstitutionId, id: i64) -> sqlx::Result<Row> {
+pub async fn by_id(tx: &mut Tx, institution: InstitutionId, id: i64) -> sqlx::Result<Option<Row>> {
     tx.query("SELECT * FROM attendance WHERE institution_id = $1 AND id = $2")
         .bind(institution.0)
         .bind(id)
-        .one()
+        .opt()
         .await
 }
 
@@ -34,6 +35,7 @@ pub async fn of_day(
         .await
 }
 
+/// How many rows [`page`] has in all.
 pub async fn count(
     tx: &mut Tx,
     institution: InstitutionId,
@@ -42,8 +44,14 @@ pub async fn count(
 ) -> sqlx::Result<i64> {
     let (count,) = tx
         .query(
-            "SELECT COUNT(*) FROM attendance WHERE institution_id = $1 AND user_id = $2
-             AND (CAST($3 AS DATE) IS NULL OR day >= $3) AND (CAST($4 AS DATE) IS NULL OR day <= $4)",
+            "SELECT COUNT(*) FROM (
+                SELECT day FROM attendance WHERE institution_id = $1 AND user_id = $2 AND status <> 'alpha'
+                UNION ALL
+                SELECT x.day FROM attendance x WHERE x.institution_id = $1 AND x.user_id = $2 AND x.status = 'alpha'
+                    AND NOT EXISTS (SELECT 1 FROM attendance c WHERE c.institution_id = $1 AND c.user_id = $2
+                        AND c.day = x.day AND c.type = x.type AND c.status <> 'alpha')
+                    AND NOT EXISTS (SELECT 1 FROM holidays h WHERE h.institution_id = $1 AND h.day = x.day)) a
+             WHERE (CAST($3 AS DATE) IS NULL OR a.day >= $3) AND (CAST($4 AS DATE) IS NULL OR a.day <= $4)",
         )
         .bind(institution.0)
         .bind(user.0)
@@ -54,6 +62,7 @@ pub async fn count(
     Ok(count)
 }
 
+/// What was entered, and the absences that nothing supersedes. Two halves, because each has an index of its own.
 pub async fn page(
     tx: &mut Tx,
     institution: InstitutionId,
@@ -62,9 +71,15 @@ pub async fn page(
     page: &Page,
 ) -> sqlx::Result<Vec<Row>> {
     tx.query(
-        "SELECT * FROM attendance WHERE institution_id = $1 AND user_id = $2
-         AND (CAST($3 AS DATE) IS NULL OR day >= $3) AND (CAST($4 AS DATE) IS NULL OR day <= $4)
-         ORDER BY trusted_at DESC, id DESC LIMIT $5 OFFSET $6",
+        "SELECT * FROM (
+            SELECT * FROM attendance WHERE institution_id = $1 AND user_id = $2 AND status <> 'alpha'
+            UNION ALL
+            SELECT x.* FROM attendance x WHERE x.institution_id = $1 AND x.user_id = $2 AND x.status = 'alpha'
+                AND NOT EXISTS (SELECT 1 FROM attendance c WHERE c.institution_id = $1 AND c.user_id = $2
+                    AND c.day = x.day AND c.type = x.type AND c.status <> 'alpha')
+                AND NOT EXISTS (SELECT 1 FROM holidays h WHERE h.institution_id = $1 AND h.day = x.day)) a
+         WHERE (CAST($3 AS DATE) IS NULL OR a.day >= $3) AND (CAST($4 AS DATE) IS NULL OR a.day <= $4)
+         ORDER BY a.trusted_at DESC, a.id DESC LIMIT $5 OFFSET $6",
     )
     .bind(institution.0)
     .bind(user.0)
@@ -76,6 +91,33 @@ pub async fn page(
     .await
 }
 
+/// A leave that was approved.
+#[derive(FromRow)]
+pub struct Excuse {
+    pub leave_type: String,
+    pub start_date: NaiveDate,
+    pub end_date: NaiveDate,
+}
+
+/// Those that touch the days from `first` to `last`.
+pub async fn excuses(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    user: UserId,
+    (first, last): (NaiveDate, NaiveDate),
+) -> sqlx::Result<Vec<Excuse>> {
+    tx.query(
+        "SELECT leave_type, start_date, end_date FROM leaves
+         WHERE institution_id = $1 AND user_id = $2 AND status = 'disetujui' AND start_date <= $4 AND end_date >= $3",
+    )
+    .bind(institution.0)
+    .bind(user.0)
+    .bind(first)
+    .bind(last)
+    .all()
+    .await
+}
+
 pub async fn present(
     tx: &mut Tx,
     institution: InstitutionId,
@@ -83,11 +125,15 @@ pub async fn present(
     day: SchoolDay,
 ) -> sqlx::Result<Vec<(i64,)>> {
     tx.query(
-        "SELECT a.user_id FROM attendance a
-         WHERE a.institution_id = $1 AND a.day = $4 AND a.type = 'checkin' AND a.status <> 'alpha' AND a.user_id IN (
-            SELECT s.student_id FROM class_students s
-            WHERE s.institution_id = $1 AND s.class_id = $2 AND s.academic_year = $3
-               AND s.joined_on <= $4 AND (s.left_on IS NULL OR s.left_on > $4))",
+        "SELECT s.student_id FROM class_students s
+         LEFT JOIN attendance a ON a.institution_id = s.institution_id AND a.user_id = s.student_id AND a.day = $4
+            AND a.type = 'checkin' AND a.status <> 'alpha'
+         LEFT JOIN attendance_corrections k ON k.institution_id = s.institution_id AND k.id = (
+            SELECT MAX(c.id) FROM attendance_corrections c
+            WHERE c.institution_id = $1 AND c.user_id = s.student_id AND c.day = $4 AND c.type = 'checkin')
+         WHERE s.institution_id = $1 AND s.class_id = $2 AND s.academic_year = $3
+            AND s.joined_on <= $4 AND (s.left_on IS NULL OR s.left_on > $4)
+            AND COALESCE(k.status_after, a.status) IN ('hadir', 'terlambat')",
     )
     .bind(institution.0)
     .bind(class.0)

@@ -1,0 +1,197 @@
+//! Corrections: what somebody decides about a day afterwards, with a reason. Beyond the documents.
+//!
+//! What always holds:
+//! - the record stays as it was entered; a correction is a row beside it and says what it found, what it made of it, who and
+//!   why;
+//! - it is about a person's day and direction, not about a row: of several the last counts, over whatever was recorded before or
+//!   comes later;
+//! - only arrivals are corrected: how somebody came is what the day counts by.
+//!
+//! An administrator corrects everybody's, a teacher those of students who were in a class of his on that day.
+//!
+//! | route | what |
+//! |---|---|
+//! | `POST /attendance/{id}/correct` | corrects |
+//! | `GET /attendance/{id}/corrections` | all there were, the last first |
+
+use aide::axum::{
+    ApiRouter,
+    routing::{get_with, post_with},
+};
+use axum::extract::State;
+use chrono::NaiveDate;
+use hadir_shared::{
+    ids::{InstitutionId, UserId},
+    rules::status::{Direction, Status},
+    time::{Millis, SchoolDay},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::FromRow;
+
+use super::{
+    classes,
+    dialect::{self, Created, Data},
+    export::file,
+    permits::{CorrectAnybody, CorrectRecords},
+    records::{self, Corrected, Row},
+};
+use crate::{
+    app::App,
+    db::Tx,
+    fail::{Fail, Flaw},
+    http::{Allowed, Body, Check, Member, Permission as _, Segment, describe::says},
+    identity::{Entry, audit},
+    sheet::{AsFile, Column, Columns, OrFile},
+};
+
+mod store;
+#[cfg(test)]
+mod tests;
+
+const REASON: std::ops::RangeInclusive<usize> = 3..=500;
+const STATUSES: &[&str] = &["hadir", "terlambat", "izin", "sakit", "alpha"];
+/// Minutes of a day: nobody is later.
+const LATEST: i64 = 24 * 60;
+
+pub fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route("/attendance/{id}/correct", post_with(correct, says("Correct how somebody came")))
+        .api_route("/attendance/{id}/corrections", get_with(list, says("The corrections of an arrival")))
+}
+
+/// A row of `attendance_corrections`.
+#[derive(Debug, Clone, Serialize, FromRow, JsonSchema)]
+pub struct Correction {
+    pub id: i64,
+    #[serde(skip)]
+    pub day: NaiveDate,
+    #[sqlx(rename = "type")]
+    #[serde(skip)]
+    pub direction: String,
+    pub status_before: String,
+    pub status_after: String,
+    pub late_minutes_before: i64,
+    pub late_minutes_after: i64,
+    pub reason: String,
+    #[sqlx(try_from = "i64")]
+    pub corrected_by: UserId,
+    #[sqlx(try_from = "i64")]
+    #[serde(with = "dialect::Instant")]
+    pub created_at: Millis,
+}
+
+impl Columns for Correction {
+    const COLUMNS: &'static [Column<Self>] = &[
+        ("Tanggal", |one| one.day.into()),
+        ("Status semula", |one| one.status_before.as_str().into()),
+        ("Status", |one| one.status_after.as_str().into()),
+        ("Terlambat semula (menit)", |one| one.late_minutes_before.into()),
+        ("Terlambat (menit)", |one| one.late_minutes_after.into()),
+        ("Alasan", |one| one.reason.as_str().into()),
+        ("Dikoreksi", |one| one.created_at.into()),
+    ];
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct New {
+    status: Option<String>,
+    /// Of who came late; as they stand, unless said.
+    late_minutes: Option<i64>,
+    reason: Option<String>,
+}
+
+async fn correct(
+    State(app): State<App>,
+    who: Allowed<CorrectRecords>,
+    Segment(id): Segment<i64>,
+    Body(new): Body<New>,
+) -> Result<Created<Corrected>, Fail> {
+    let mut check = Check::new();
+    let status = check.required("status", new.status);
+    check.one_of("status", &status, STATUSES);
+    let reason = check.text("reason", new.reason, REASON);
+    if let Some(minutes) = new.late_minutes {
+        check.range("late_minutes", minutes, 0..=LATEST);
+    }
+    check.finish()?;
+    let mut tx = app.db.write(who.institution).await?;
+    store::lock(&mut tx, who.institution, id).await?;
+    let row = correctable(&mut tx, &who, id).await?;
+    let status = Status::parse(&status).unwrap_or(Status::Alpha);
+    let late_minutes = lateness(status, new.late_minutes, row.late_minutes)?;
+    let decided = store::New { status, late_minutes, reason: &reason, by: who.user };
+    let correction = store::insert(&mut tx, who.institution, &row, &decided, app.now()).await?;
+    let said = |status: &str, minutes: i64| json!({"status": status, "late_minutes": minutes});
+    let entry = Entry::new(who.actor(), "attendance.correct", format!("attendance:{}", row.id));
+    let entry =
+        entry.of(who.institution).before(said(&row.status, row.late_minutes)).after(json!(correction));
+    audit(&mut tx, &app, &entry).await?;
+    let after = records::find(&mut tx, who.institution, row.id).await?.ok_or_else(unknown)?;
+    tx.commit().await?;
+    Ok(Created("Absensi berhasil dikoreksi", after.into()))
+}
+
+async fn list(
+    State(app): State<App>,
+    who: Allowed<CorrectRecords>,
+    Segment(id): Segment<i64>,
+    AsFile(format): AsFile,
+) -> Result<OrFile<Data<Vec<Correction>>>, Fail> {
+    let mut tx = app.db.read(who.institution).await?;
+    let row = correctable(&mut tx, &who, id).await?;
+    let day = SchoolDay(row.day);
+    let mut corrections = of_person(&mut tx, who.institution, row.user_id, (day, day)).await?;
+    corrections.retain(|correction| correction.direction == row.direction);
+    corrections.reverse();
+    match format {
+        Some(format) => file(&mut tx, &app, who.institution, format, "koreksi-absensi", corrections).await,
+        None => Ok(OrFile::Usual(Data(corrections))),
+    }
+}
+
+/// A person's corrections between two days (both included), the oldest first.
+pub async fn of_person(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    user: UserId,
+    days: (SchoolDay, SchoolDay),
+) -> Result<Vec<Correction>, Fail> {
+    Ok(store::of_person(tx, institution, user, days).await?)
+}
+
+/// The arrival that counts where this record is, if the caller may correct it.
+async fn correctable(tx: &mut Tx, who: &Member, id: i64) -> Result<Row, Fail> {
+    let row = records::find(tx, who.institution, id).await?.ok_or_else(unknown)?;
+    let day = SchoolDay(row.day);
+    if !who.may(CorrectAnybody::CODE) {
+        let leads = classes::leads(tx, who.institution, who.user, row.user_id, day).await?;
+        if !leads {
+            return Err(Fail::denied(CorrectAnybody::REFUSAL));
+        }
+    }
+    if row.direction != Direction::CheckIn.as_str() {
+        return Err(Fail::bad_request("Hanya absen masuk yang dapat dikoreksi"));
+    }
+    // An absence that somebody's check-in superseded leads to that check-in.
+    Ok(records::of_day(tx, who.institution, row.user_id, day, Direction::CheckIn).await?.unwrap_or(row))
+}
+
+/// Minutes are of who came late: those that are said, or those that stand.
+fn lateness(status: Status, said: Option<i64>, standing: i64) -> Result<i64, Fail> {
+    let minutes = said.filter(|minutes| *minutes > 0);
+    match (status, minutes) {
+        (Status::Terlambat, Some(minutes)) => Ok(minutes),
+        (Status::Terlambat, None) if said.is_none() && standing > 0 => Ok(standing),
+        (Status::Terlambat, None) => Err(Fail::invalid("late_minutes", Flaw::Missing)),
+        (_, Some(_)) => {
+            Err(Fail::invalid("late_minutes", Flaw::Said("late_minutes hanya untuk status terlambat".into())))
+        }
+        (_, None) => Ok(0),
+    }
+}
+
+fn unknown() -> Fail {
+    Fail::not_found("Data absensi tidak ditemukan")
+}

@@ -1,0 +1,279 @@
+use serde_json::{Value, json};
+use sqlx::types::Json;
+
+use super::{Status, lateness};
+use crate::{
+    attendance::{
+        absences,
+        tests::{
+            HERE, School, both, choose, class, count, punch, refuses_what_is_no_body, school, shown, student,
+        },
+    },
+    db::Cloud,
+    identity::seed,
+    testing::{START, TestApp},
+};
+
+const HOUR_MS: i64 = 3_600_000;
+
+async fn scan(t: &TestApp, school: &School, number: &str) -> Value {
+    let body = json!({"nisn_nip_nik": number, "latitude": HERE.0, "longitude": HERE.1});
+    let answer = t.post("/api/student-attendance/scan-qr", Some(&school.admin), body).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body["data"].clone()
+}
+
+/// The next night, when absences are marked.
+async fn night(t: &TestApp) {
+    t.clock.set(START.plus_millis(18 * HOUR_MS + HOUR_MS / 4));
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
+    absences::mark(&mut tx, &t.app).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn latest(t: &TestApp, number: &str) -> Value {
+    let answer = t.get("/api/attendance/history", Some(&t.login(number).await)).await;
+    answer.body["data"]["data"][0].clone()
+}
+
+#[tokio::test]
+async fn a_correction_stands_over_the_record_and_says_who_and_why() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let (teacher, token) = t.signed_in(school.id, "2001", seed::TEACHER).await;
+        let room = class(&t, &school, "X", Some(teacher)).await;
+        student(&t, &school, room, "1001").await;
+        choose(&t, &school, "checkin_end", "06:40:00").await;
+        let record = scan(&t, &school, "1001").await;
+        assert_eq!((&record["status"], &record["late_minutes"]), (&json!("terlambat"), &json!(5)));
+        let path = format!("/api/attendance/{}/correct", record["id"]);
+        let seen = async || {
+            let status = t.get(&format!("/api/student-attendance/class-status/{room}"), Some(&token)).await;
+            let dashboard = t.get("/api/dashboard", Some(&token)).await.body["data"]["attendance_statistics"].take();
+            let school = t.get("/api/dashboard", Some(&school.admin)).await.body["data"]["attendance_statistics"].take();
+            let own = t.get("/api/dashboard", Some(&t.login("1001").await)).await.body["data"]["attendance_status"].take();
+            (
+                status.body["data"][0]["attended"] == true,
+                [&dashboard["present"], &dashboard["late"], &dashboard["absent"]].map(|n| n.as_i64().unwrap()),
+                [&school["present_students"], &school["late_students"]].map(|n| n.as_i64().unwrap()),
+                own,
+            )
+        };
+        assert_eq!(seen().await, (true, [0, 1, 0], [0, 1], json!("terlambat")), "{}", t.on);
+
+        t.clock.advance_ms(60_000);
+        let body = json!({"status": "hadir", "reason": " Jam gerbang salah "});
+        let made = t.post(&path, Some(&token), body).await;
+        let correction = json!({
+            "id": made.body["data"]["correction"]["id"], "status_before": "terlambat", "status_after": "hadir",
+            "late_minutes_before": 5, "late_minutes_after": 0, "reason": "Jam gerbang salah", "corrected_by": teacher,
+            "created_at": t.app.now().to_rfc3339_micros(),
+        });
+        let mut corrected = record.clone();
+        corrected["status"] = json!("hadir");
+        corrected["late_minutes"] = json!(0);
+        corrected["correction"] = correction.clone();
+        let expected = json!({"success": true, "message": "Absensi berhasil dikoreksi", "data": corrected});
+        assert_eq!(made.parts(), (201, &expected), "{}", t.on);
+        assert_eq!(latest(&t, "1001").await, corrected, "{}", t.on);
+        assert_eq!(seen().await, (true, [1, 0, 0], [1, 0], json!("hadir")), "{}", t.on);
+
+        let ill = json!({"status": "sakit", "reason": "Dipulangkan UKS"});
+        assert_eq!(t.post(&path, Some(&school.admin), ill).await.status, 201);
+        assert_eq!(seen().await, (false, [0, 0, 1], [0, 0], json!("sakit")), "{}", t.on);
+        let listed = t.get(&format!("/api/attendance/{}/corrections", record["id"]), Some(&token)).await;
+        assert_eq!(listed.status, 200);
+        assert_eq!(listed.body["data"][0]["status_before"], "hadir", "the last first");
+        assert_eq!(listed.body["data"][1], correction);
+
+        let kept = "SELECT COUNT(*) FROM attendance WHERE institution_id = $1 AND status = 'terlambat' AND late_minutes = 5";
+        assert_eq!(count(&t, kept, &school).await, 1, "the record stays");
+        let mut tx = t.app.db.read(school.id).await.unwrap();
+        let audited: Vec<(Json<Value>, Json<Value>)> = tx
+            .query("SELECT before, after FROM audit_log WHERE institution_id = $1 AND action = 'attendance.correct' ORDER BY id")
+            .bind(school.id.0)
+            .all()
+            .await
+            .unwrap();
+        let (before, after) = &audited[0];
+        assert_eq!(audited.len(), 2, "{}", t.on);
+        assert_eq!(before.0, json!({"status": "terlambat", "late_minutes": 5}));
+        assert_eq!(after.0, correction);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_outlives_a_record_that_comes_later() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let room = class(&t, &school, "X", None).await;
+        let (one, two) = (student(&t, &school, room, "1001").await, student(&t, &school, room, "1002").await);
+        night(&t).await;
+        let absence = latest(&t, "1001").await;
+        let path = format!("/api/attendance/{}/correct", absence["id"]);
+        let ill = json!({"status": "sakit", "reason": "Surat dokter"});
+        assert_eq!(t.post(&path, Some(&school.admin), ill).await.status, 201, "{}", t.on);
+        let before = latest(&t, "1002").await;
+        let late = |user| json!({"user_id": user, "type": "checkin", "timestamp": "2025-11-21 07:05:00"});
+        let sent = json!({"attendances": [late(one), late(two)]});
+        t.post("/api/offline-sync/process-attendance", Some(&school.admin), sent).await;
+        let came = latest(&t, "1001").await;
+        assert_ne!(came["id"], absence["id"], "{}: the check-in is what is shown", t.on);
+        assert_eq!(
+            (&came["status"], &came["correction"]["reason"]),
+            (&json!("sakit"), &json!("Surat dokter"))
+        );
+
+        // Who looks at an absence that is superseded by now corrects what superseded it.
+        let path = format!("/api/attendance/{}/correct", before["id"]);
+        let permitted =
+            t.post(&path, Some(&school.admin), json!({"status": "izin", "reason": "Izin lisan"})).await;
+        assert_eq!(permitted.status, 201, "{}", permitted.body);
+        assert_ne!(permitted.body["data"]["id"], before["id"], "{}", t.on);
+        assert_eq!(permitted.body["data"]["correction"]["status_before"], "hadir");
+        assert_eq!(latest(&t, "1002").await["status"], "izin");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_at_once_both_stand_and_the_second_has_seen_the_first() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let room = class(&t, &school, "X", None).await;
+        student(&t, &school, room, "1001").await;
+        let record = scan(&t, &school, "1001").await;
+        let path = format!("/api/attendance/{}/correct", record["id"]);
+        let body = json!({"status": "terlambat", "late_minutes": 10, "reason": "Terlambat masuk kelas"});
+        let (a, b) = tokio::join!(
+            t.post(&path, Some(&school.admin), body.clone()),
+            t.post(&path, Some(&school.admin), body)
+        );
+        assert_eq!((a.status.as_u16(), b.status.as_u16()), (201, 201), "{} {} {}", t.on, a.body, b.body);
+        let listed =
+            t.get(&format!("/api/attendance/{}/corrections", record["id"]), Some(&school.admin)).await;
+        let found: Vec<_> =
+            listed.body["data"].as_array().unwrap().iter().map(|one| &one["status_before"]).collect();
+        assert_eq!(found, ["terlambat", "hadir"], "{}", t.on);
+        assert_eq!(latest(&t, "1001").await["late_minutes"], 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_teacher_corrects_his_own_classes_an_administrator_everybody_others_nobody() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let other = crate::attendance::tests::school(&t, "B", "5101").await;
+        let (teacher, own) = t.signed_in(school.id, "2001", seed::TEACHER).await;
+        let (_, colleague) = t.signed_in(school.id, "2002", seed::TEACHER).await;
+        let room = class(&t, &school, "X", Some(teacher)).await;
+        student(&t, &school, room, "1001").await;
+        let record = scan(&t, &school, "1001").await;
+        let qr = shown(&t, &school, t.app.now()).await;
+        let staff_record = t.post("/api/attendance/checkin", Some(&colleague), punch(&qr, HERE)).await;
+        let staff_path = format!("/api/attendance/{}/correct", staff_record.body["data"]["id"]);
+        let path = format!("/api/attendance/{}/correct", record["id"]);
+        let list = format!("/api/attendance/{}/corrections", record["id"]);
+        let body = json!({"status": "hadir", "reason": "Diperiksa ulang"});
+        for token in [&own, &school.admin] {
+            assert_eq!(t.post(&path, Some(token), body.clone()).await.status, 201, "{}", t.on);
+            assert_eq!(t.get(&list, Some(token)).await.status, 200, "{}", t.on);
+        }
+        assert_eq!(t.post(&staff_path, Some(&school.admin), body.clone()).await.status, 201);
+        let text = "Anda hanya dapat mengoreksi absensi siswa di kelas perwalian Anda";
+        let denied = json!({"success": false, "message": text});
+        for (path, token) in [(&path, &colleague), (&staff_path, &colleague), (&staff_path, &own)] {
+            assert_eq!(
+                t.post(path, Some(token), body.clone()).await.parts(),
+                (403, &denied),
+                "{} {path}",
+                t.on
+            );
+        }
+        assert_eq!(t.get(&list, Some(&colleague)).await.parts(), (403, &denied));
+        let denied =
+            json!({"success": false, "message": "Anda tidak memiliki izin untuk mengoreksi absensi"});
+        for (number, role) in [("1009", seed::STUDENT), ("3001", seed::STAFF), ("4001", seed::PRINCIPAL)] {
+            let (_, token) = t.signed_in(school.id, number, role).await;
+            assert_eq!(t.post(&path, Some(&token), body.clone()).await.parts(), (403, &denied), "{number}");
+            assert_eq!(t.get(&list, Some(&token)).await.parts(), (403, &denied), "{number}");
+        }
+        let unknown = json!({"success": false, "message": "Data absensi tidak ditemukan"});
+        assert_eq!(
+            t.post(&path, Some(&other.admin), body.clone()).await.parts(),
+            (404, &unknown),
+            "{}",
+            t.on
+        );
+        assert_eq!(t.get(&list, Some(&other.admin)).await.parts(), (404, &unknown));
+        for id in ["0", "-1", "9223372036854775807"] {
+            let path = format!("/api/attendance/{id}/correct");
+            assert_eq!(
+                t.post(&path, Some(&school.admin), body.clone()).await.parts(),
+                (404, &unknown),
+                "{id}"
+            );
+        }
+        assert_eq!(t.post(&path, None, body).await.status, 401);
+        let rows = "SELECT COUNT(*) FROM attendance_corrections WHERE institution_id = $1";
+        assert_eq!(count(&t, rows, &school).await, 3, "{}: what was refused left nothing", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_correction() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let room = class(&t, &school, "X", None).await;
+        student(&t, &school, room, "1001").await;
+        let record = scan(&t, &school, "1001").await;
+        let path = format!("/api/attendance/{}/correct", record["id"]);
+        refuses_what_is_no_body(&t, "POST", &path, &school.admin, "reason").await;
+        for (body, field) in [
+            (json!({"reason": "Salah catat"}), "status"),
+            (json!({"status": "bolos", "reason": "Salah catat"}), "status"),
+            (json!({"status": "hadir"}), "reason"),
+            (json!({"status": "hadir", "reason": " ab "}), "reason"),
+            (json!({"status": "hadir", "reason": "a".repeat(501)}), "reason"),
+            (json!({"status": "hadir", "reason": "Salah catat", "late_minutes": 5}), "late_minutes"),
+            (json!({"status": "terlambat", "reason": "Salah catat"}), "late_minutes"),
+            (json!({"status": "terlambat", "reason": "Salah catat", "late_minutes": 0}), "late_minutes"),
+            (json!({"status": "terlambat", "reason": "Salah catat", "late_minutes": -1}), "late_minutes"),
+            (json!({"status": "terlambat", "reason": "Salah catat", "late_minutes": 1441}), "late_minutes"),
+        ] {
+            let answer = t.post(&path, Some(&school.admin), body.clone()).await;
+            assert_eq!(answer.status, 422, "{} {body} {}", t.on, answer.body);
+            assert!(answer.body["errors"][field].is_array(), "{body} {}", answer.body);
+        }
+        let out =
+            json!({"nisn_nip_nik": "1001", "type": "checkout", "latitude": HERE.0, "longitude": HERE.1});
+        let out = t.post("/api/student-attendance/scan-qr", Some(&school.admin), out).await;
+        let path = format!("/api/attendance/{}/correct", out.body["data"]["id"]);
+        let answer =
+            t.post(&path, Some(&school.admin), json!({"status": "hadir", "reason": "Salah catat"})).await;
+        let text = json!({"success": false, "message": "Hanya absen masuk yang dapat dikoreksi"});
+        assert_eq!(answer.parts(), (400, &text), "{}", t.on);
+        let rows = "SELECT COUNT(*) FROM attendance_corrections WHERE institution_id = $1";
+        assert_eq!(count(&t, rows, &school).await, 0);
+    })
+    .await;
+}
+
+#[test]
+fn minutes_are_of_who_came_late() {
+    let cases = [
+        (Status::Terlambat, Some(7), 5, Some(7), "said"),
+        (Status::Terlambat, None, 5, Some(5), "as they stand"),
+        (Status::Terlambat, None, 0, None, "nobody knows"),
+        (Status::Terlambat, Some(0), 5, None, "late by nothing"),
+        (Status::Hadir, None, 5, Some(0), "not late after all"),
+        (Status::Hadir, Some(0), 5, Some(0), "said to be nothing"),
+        (Status::Alpha, Some(5), 0, None, "late and not there"),
+    ];
+    for (status, said, standing, expected, why) in cases {
+        assert_eq!(lateness(status, said, standing).ok(), expected, "{why}");
+    }
+}
