@@ -117,7 +117,7 @@ pub async fn compare(stack: &Stack, before: &Before, passed: &Passed) -> anyhow:
 /// The cloud's log of this box: as many records as the box has, each student stored once.
 async fn cloud_side(stack: &Stack, edge: &Value, passed: &Passed, report: &mut Report) -> anyhow::Result<()> {
     let device = edge["device"].as_str().context("a box without an id")?;
-    let list = format!("/api/offline-sync?device={device}");
+    let list = format!("/api/offline-sync?device_id={device}");
     let total = stack.admin.total(&list).await?;
     report.line("catatan di awan / records at the cloud", total);
     report.check(Some(total) == edge["recorded"].as_u64(), || {

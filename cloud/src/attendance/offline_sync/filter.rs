@@ -7,7 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::shown::{DISCARDED, FAILED, STATUSES, VERDICTS};
+use super::{
+    shown::{DISCARDED, FAILED, STATUSES, VERDICTS},
+    store::list::Lead,
+};
 use crate::{
     fail::{Fail, Flaw},
     http::Check,
@@ -42,8 +45,8 @@ pub struct Filter {
     pub action: Option<String>,
     pub device: Option<Uuid>,
     /// From this instant to that, both included.
-    pub from: Millis,
-    pub until: Millis,
+    pub from: Option<Millis>,
+    pub until: Option<Millis>,
     text: Option<String>,
 }
 
@@ -86,37 +89,29 @@ impl Asked {
             verdict,
             action,
             device: self.device_id,
-            from: self.start_date.map_or(Millis(i64::MIN), |day| begins(day.0)),
-            until: after.map_or(Millis(i64::MAX), |after| after.plus_millis(-1)),
+            from: self.start_date.map(|day| begins(day.0)),
+            until: after.map(|after| after.plus_millis(-1)),
             text,
         })
     }
 }
 
 impl Filter {
-    /// The arm of the list's statement whose index leads: the one that is likely to leave the fewest rows.
-    pub fn lead(&self) -> &'static str {
-        let is_status = |word: &str| self.status.as_deref() == Some(word);
-        let is_verdict =
-            |words: &[&str]| self.verdict.as_deref().is_some_and(|verdict| words.contains(&verdict));
-        if self.user.is_some() {
-            "user"
-        } else if self.verdict.is_some() && !is_verdict(&["stored"]) {
-            "verdict"
-        } else if is_status(FAILED) {
-            "failed"
-        } else if self.text.is_some() {
-            "person"
-        } else if self.from.0 != i64::MIN && self.until.0 != i64::MAX {
-            "time"
-        } else if self.action.as_deref().is_some_and(|action| action != "attendance") {
-            "action"
-        } else if self.device.is_some() {
-            "device"
-        } else if self.from.0 != i64::MIN || self.until.0 != i64::MAX {
-            "time"
-        } else {
-            "id"
+    /// The index that is likely to leave the fewest rows.
+    pub fn lead(&self) -> Lead {
+        let is_told =
+            |given: &Option<String>, usual: &str| given.as_deref().is_some_and(|word| word != usual);
+        match (self.from, self.until) {
+            _ if self.user.is_some() => Lead::User,
+            _ if is_told(&self.verdict, "stored") => Lead::Verdict,
+            _ if self.status.as_deref() == Some(FAILED) => Lead::Failed,
+            _ if self.text.is_some() => Lead::Person,
+            (Some(_), Some(_)) => Lead::Between,
+            _ if is_told(&self.action, "attendance") => Lead::Action,
+            _ if self.device.is_some() => Lead::Device,
+            (Some(_), None) => Lead::Since,
+            (None, Some(_)) => Lead::Until,
+            (None, None) => Lead::Id,
         }
     }
 
@@ -142,18 +137,22 @@ mod tests {
     fn the_narrowest_index_leads() {
         let box_id = Uuid::nil();
         let cases = [
-            (json!({}), "id"),
-            (json!({"status": "success"}), "id"),
-            (json!({"verdict": "stored", "action_type": "attendance"}), "id"),
-            (json!({"status": "failed", "device_id": box_id}), "failed"),
-            (json!({"status": "discarded"}), "verdict"),
-            (json!({"verdict": "quarantined", "q": "andi"}), "verdict"),
-            (json!({"user_id": 7, "status": "failed"}), "user"),
-            (json!({"q": "andi", "start_date": "2025-11-01"}), "person"),
-            (json!({"start_date": "2025-11-01", "end_date": "2025-11-02", "device_id": box_id}), "time"),
-            (json!({"start_date": "2025-11-01", "device_id": box_id}), "device"),
-            (json!({"action_type": "boot", "device_id": box_id}), "action"),
-            (json!({"end_date": "2025-11-01"}), "time"),
+            (json!({}), Lead::Id),
+            (json!({"status": "success"}), Lead::Id),
+            (json!({"verdict": "stored", "action_type": "attendance"}), Lead::Id),
+            (json!({"status": "failed", "device_id": box_id}), Lead::Failed),
+            (json!({"status": "discarded"}), Lead::Verdict),
+            (json!({"verdict": "quarantined", "q": "andi"}), Lead::Verdict),
+            (json!({"user_id": 7, "status": "failed"}), Lead::User),
+            (json!({"q": "andi", "start_date": "2025-11-01"}), Lead::Person),
+            (
+                json!({"start_date": "2025-11-01", "end_date": "2025-11-02", "device_id": box_id}),
+                Lead::Between,
+            ),
+            (json!({"start_date": "2025-11-01", "device_id": box_id}), Lead::Device),
+            (json!({"action_type": "boot", "device_id": box_id}), Lead::Action),
+            (json!({"end_date": "2025-11-01"}), Lead::Until),
+            (json!({"start_date": "2025-11-01"}), Lead::Since),
         ];
         for (body, lead) in cases {
             assert_eq!(filter(&body).unwrap().lead(), lead, "{body}");

@@ -134,7 +134,8 @@ pub async fn take_filtered(
          AND (CAST($5 AS TEXT) IS NULL OR verdict = $5)
          AND (CAST($6 AS TEXT) IS NULL OR action_type = $6)
          AND (CAST($7 AS UUID) IS NULL OR device_id = $7)
-         AND COALESCE(trusted_at, received_at) >= $8 AND COALESCE(trusted_at, received_at) <= $9
+         AND (CAST($8 AS BIGINT) IS NULL OR COALESCE(trusted_at, received_at) >= $8)
+         AND (CAST($9 AS BIGINT) IS NULL OR COALESCE(trusted_at, received_at) <= $9)
          AND (CAST($10 AS TEXT) IS NULL OR LOWER(error_message) LIKE $10 ESCAPE '!'
             OR user_id IN (SELECT u.id FROM users u WHERE u.institution_id = $1
                 AND (LOWER(u.name) LIKE $10 ESCAPE '!' OR LOWER(u.nisn_nip_nik) LIKE $10 ESCAPE '!')))",
@@ -146,8 +147,8 @@ pub async fn take_filtered(
     .bind(filter.verdict.as_deref())
     .bind(filter.action.as_deref())
     .bind(filter.device)
-    .bind(filter.from.0)
-    .bind(filter.until.0)
+    .bind(filter.from.map(|at| at.0))
+    .bind(filter.until.map(|at| at.0))
     .bind(filter.pattern())
     .run()
     .await
