@@ -110,6 +110,75 @@ impl From<NaiveDate> for SchoolDay {
     }
 }
 
+/// A calendar month, `2025-11`. As a day from outside, it has a year of four digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(transparent)]
+pub struct Month(#[schemars(with = "String", regex(pattern = r"^[0-9]{4}-(0[1-9]|1[0-2])$"))] NaiveDate);
+
+/// The text is no month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a month is written as 2025-11")]
+pub struct NotAMonth;
+
+impl Month {
+    /// The month a day lies in.
+    pub fn of(day: SchoolDay) -> Self {
+        Self(day.0.with_day(1).unwrap_or(day.0))
+    }
+
+    pub const fn first(self) -> SchoolDay {
+        SchoolDay(self.0)
+    }
+
+    pub fn last(self) -> SchoolDay {
+        self.days().last().unwrap_or(self.first())
+    }
+
+    /// Its days, in order.
+    pub fn days(self) -> impl Iterator<Item = SchoolDay> {
+        self.0.iter_days().take_while(move |day| day.month() == self.0.month()).map(SchoolDay)
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.format("%Y-%m").fmt(f)
+    }
+}
+
+impl FromStr for Month {
+    type Err = NotAMonth;
+
+    fn from_str(text: &str) -> Result<Self, NotAMonth> {
+        let (year, month) = text.split_once('-').ok_or(NotAMonth)?;
+        let digits = |text: &str, many: usize| text.len() == many && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits(year, 4) || !digits(month, 2) || year == "0000" {
+            return Err(NotAMonth);
+        }
+        let first = NaiveDate::from_ymd_opt(
+            year.parse().map_err(|_| NotAMonth)?,
+            month.parse().map_err(|_| NotAMonth)?,
+            1,
+        );
+        first.map(Self).ok_or(NotAMonth)
+    }
+}
+
+impl TryFrom<String> for Month {
+    type Error = NotAMonth;
+
+    fn try_from(text: String) -> Result<Self, NotAMonth> {
+        text.parse()
+    }
+}
+
+impl From<Month> for String {
+    fn from(month: Month) -> Self {
+        month.to_string()
+    }
+}
+
 /// A school's time zone, by its IANA name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -342,6 +411,32 @@ mod tests {
         }
         assert_eq!(SchoolDay::first_of(2025), Some("2025-07-01".parse().unwrap()));
         assert_eq!(SchoolDay::first_of(i64::MAX), None);
+    }
+
+    #[test]
+    fn a_month_has_its_days_and_refuses_what_is_none() {
+        let cases = [("2025-11", 30), ("2024-02", 29), ("2025-02", 28), ("2025-12", 31), ("9999-12", 31)];
+        for (text, days) in cases {
+            let month: Month = text.parse().unwrap();
+            assert_eq!((month.to_string().as_str(), month.days().count()), (text, days));
+            assert_eq!((Month::of(month.first()), Month::of(month.last())), (month, month), "{text}");
+            assert_eq!(month.last().to_string(), format!("{text}-{days}"));
+        }
+        let rubbish = [
+            "",
+            "2025",
+            "2025-13",
+            "2025-00",
+            "2025-1",
+            "25-11",
+            "2025-11-01",
+            "0000-01",
+            "+025-11",
+            "2025-1a",
+        ];
+        for text in rubbish {
+            assert_eq!(text.parse::<Month>(), Err(NotAMonth), "{text}");
+        }
     }
 
     #[test]

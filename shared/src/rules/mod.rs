@@ -4,5 +4,6 @@
 
 pub mod duplicate;
 pub mod fence;
+pub mod recap;
 pub mod school_days;
 pub mod status;
