@@ -11,6 +11,7 @@
 
 mod cards;
 mod gates;
+mod https;
 mod ledger;
 mod lost_reply;
 mod outage;

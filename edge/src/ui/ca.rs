@@ -54,10 +54,11 @@ impl Page {
         self.https.as_ref().is_some_and(|https| https.voucher == Voucher::School)
     }
 
-    /// In two lines of sixteen bytes.
-    fn fingerprint(&self) -> [&str; 2] {
+    /// In groups of eight bytes, for eyes that compare.
+    fn fingerprint(&self) -> Vec<String> {
         let whole = self.https.as_ref().map_or("", |https| https.fingerprint.as_str());
-        whole.split_at_checked(16 * 3).map_or([whole, ""], |(first, second)| [first, second])
+        let bytes: Vec<&str> = whole.split(':').collect();
+        bytes.chunks(8).map(|group| group.join(":")).collect()
     }
 }
 
@@ -139,4 +140,99 @@ fn mobileconfig(ca: &Ca, school: &str) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use hadir_shared::time::Millis;
+    use rcgen::{CertificateParams, KeyPair};
+
+    use crate::{
+        clock::BUILT,
+        http::testing::{Served, at},
+        tls::{Place, Tls},
+    };
+
+    async fn secured() -> (Served, Tls) {
+        let school = Served::at("06:41:00").await;
+        let node = school.node();
+        let place = Place { host: None, local: "hadir-1a2b.local".into(), addresses: Vec::new(), main: None };
+        let tls = Tls::open(node.config(), node.ids(), place, at("06:41:00"), BUILT).unwrap();
+        tls.listens_at(8443);
+        node.serves_with(tls.clone());
+        (school, tls)
+    }
+
+    #[tokio::test]
+    async fn the_page_tells_the_fingerprint_the_names_and_what_to_do_on_each_device() {
+        let (school, tls) = secured().await;
+        let page = school.get("/ca").in_clear().await.text();
+        let told = tls.told();
+        let groups = page.split_once("mono groups\">").unwrap().1.split_once("</p>").unwrap().0;
+        let shown = groups.replace("</span><span>", ":").replace("<span>", "").replace("</span>", "");
+        assert_eq!(shown, told.fingerprint);
+        for word in [
+            "Android",
+            "iPhone",
+            "Windows",
+            "Chromebook",
+            "hadir-1a2b.local",
+            "https://hadir-1a2b.local:8443",
+        ] {
+            assert!(page.contains(word), "{word}");
+        }
+        for link in ["/ca.crt", "/ca.pem", "/ca.mobileconfig"] {
+            assert!(page.contains(&format!("href=\"{link}\"")), "{link}");
+        }
+        let status = school.get("/status").await.text();
+        assert!(status.contains(&told.fingerprint) && status.contains("hadir-1a2b.local"));
+        assert_eq!(school.get("/api/box/status").await.data()["https"]["fingerprint"], told.fingerprint);
+    }
+
+    #[tokio::test]
+    async fn devices_get_the_authority_in_the_form_they_install() {
+        let (school, tls) = secured().await;
+        let ca = tls.ca().unwrap();
+        let der = school.get("/ca.crt").in_clear().await;
+        assert_eq!(der.headers["content-type"], "application/x-x509-ca-cert");
+        assert_eq!(der.headers["content-disposition"], "inline; filename=\"hadir-ca.crt\"");
+        assert_eq!(der.body, ca.der());
+        let text = school.get("/ca.pem").in_clear().await;
+        assert_eq!(text.headers["content-type"], "application/x-pem-file");
+        assert_eq!(pem::parse(&text.body).unwrap().contents(), ca.der());
+        assert!(!text.text().contains("PRIVATE"));
+
+        let profile = school.get("/ca.mobileconfig").in_clear().await;
+        assert_eq!(profile.headers["content-type"], "application/x-apple-aspen-config");
+        let profile = profile.text();
+        let data = profile.split_once("<data>\n").unwrap().1.split_once("</data>").unwrap().0;
+        assert_eq!(data_encoding::BASE64.decode(data.replace('\n', "").as_bytes()).unwrap(), ca.der());
+        assert!(profile.contains("com.apple.security.root"));
+        assert_eq!(school.get("/ca.mobileconfig").await.text(), profile, "the same profile again");
+    }
+
+    #[test]
+    fn a_name_with_marks_does_not_break_the_profile() {
+        assert_eq!(super::escaped("SMA <1> & 2"), "SMA &lt;1&gt; &amp; 2");
+    }
+
+    #[tokio::test]
+    async fn with_the_schools_own_certificate_there_is_nothing_to_install() {
+        let school = Served::at("06:41:00").await;
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+        let pair = KeyPair::generate().unwrap();
+        let made = CertificateParams::new(["absensi.sekolah.example".into()]).unwrap().self_signed(&pair);
+        let text = |what, der: &[u8]| pem::encode(&pem::Pem::new(what, der));
+        std::fs::write(&cert, text("CERTIFICATE", made.unwrap().der())).unwrap();
+        std::fs::write(&key, text("PRIVATE KEY", &pair.serialize_der())).unwrap();
+        let node = school.node();
+        let mut config = node.config().clone();
+        (config.tls_cert, config.tls_key) = (Some(cert), Some(key));
+        let tls = Tls::open(&config, node.ids(), Place::of(node), Millis(0), BUILT).unwrap();
+        node.serves_with(tls);
+        let page = school.get("/ca").in_clear().await.text();
+        assert!(page.contains("Tidak ada yang perlu dipasang") && !page.contains("/ca.crt"));
+        school.get("/ca.crt").await.refused(404, "Kotak ini tidak memakai sertifikat sendiri");
+    }
 }

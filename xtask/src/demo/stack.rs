@@ -19,6 +19,7 @@ pub const SCHOOL: &str = "SMAN1";
 const ADMIN: &str = "5001";
 const CLOUD_PORT: u16 = 8000;
 const EDGE_PORT: u16 = 8080;
+const EDGE_TLS_PORT: u16 = 8443;
 
 /// Everything that runs.
 pub struct Stack {
@@ -27,12 +28,14 @@ pub struct Stack {
     /// Between box and cloud, when the line is to be cut.
     line: Option<Proxy>,
     pub admin: Api,
+    /// Where the box serves HTTPS on this machine, and what telephones reach it by.
+    secure: (String, Option<String>),
 }
 
 impl Stack {
     /// `cuttable`: the box reaches its cloud through a proxy, and tries again quickly.
     pub async fn start(programs: &Path, data: &Path, cuttable: bool) -> anyhow::Result<Self> {
-        let (cloud_port, edge_port) = (port(CLOUD_PORT)?, port(EDGE_PORT)?);
+        let (cloud_port, edge_port, tls_port) = (port(CLOUD_PORT)?, port(EDGE_PORT)?, port(EDGE_TLS_PORT)?);
         let cloud_data = data.join("cloud");
         std::fs::create_dir_all(&cloud_data)?;
         let cloud = Plan::cloud_in(programs, &cloud_data).with("LISTEN", &format!("127.0.0.1:{cloud_port}"));
@@ -50,7 +53,10 @@ impl Stack {
         let edge_data = data.join(format!("edge-{cloud_port}"));
         let is_new = !edge_data.exists();
         std::fs::create_dir_all(&edge_data)?;
-        let mut edge = Plan::edge_in(programs, &edge_data).with("LISTEN", &format!("127.0.0.1:{edge_port}"));
+        let mut edge = Plan::edge_in(programs, &edge_data)
+            .with("LISTEN", &format!("127.0.0.1:{edge_port}"))
+            // The whole network, so that a telephone can try it.
+            .with("LISTEN_TLS", &format!("0.0.0.0:{tls_port}"));
         if cuttable {
             edge = edge.with("RETRY_CAP_MS", "2000").with("RETRY_BASE_MS", "200");
         }
@@ -60,8 +66,10 @@ impl Stack {
         }
         let edge = edge.start().await?;
         let admin = Api::login(running.url(), ADMIN, PASSWORD).await?;
-        let stack = Self { cloud: running, edge, line, admin };
+        let secure = (format!("https://127.0.0.1:{tls_port}"), None);
+        let mut stack = Self { cloud: running, edge, line, admin, secure };
         stack.roster_arrives().await?;
+        stack.secure.1 = stack.edge_status().await?["https"]["url"].as_str().map(str::to_owned);
         Ok(stack)
     }
 
@@ -105,16 +113,20 @@ impl Stack {
 
     /// Where the pages are, and who may sign in.
     pub fn table(&self) -> String {
-        let (cloud, edge) = (self.cloud.url(), self.edge.url());
+        let (cloud, edge, (secure, outside)) = (self.cloud.url(), self.edge.url(), &self.secure);
+        let outside = outside.as_ref().unwrap_or(secure);
         let mut text = String::from("\n  Halaman / pages\n");
         for (what, url) in [
             ("gerbang / gate", format!("{edge}/gate")),
+            ("  dengan HTTPS / over HTTPS", format!("{secure}/gate")),
+            ("  dari ponsel / from a phone", format!("{outside}/gate")),
+            ("  percayai kotak / trust the box", format!("{}/ca", outside.replacen("https:", "http:", 1))),
             ("kios QR / kiosk", format!("{edge}/kiosk")),
             ("status kotak / box status", format!("{edge}/status")),
             ("API awan / cloud API", format!("{cloud}/api")),
             ("log sinkronisasi / sync log", format!("{cloud}/api/offline-sync")),
         ] {
-            let _ = writeln!(text, "    {what:<30} {url}");
+            let _ = writeln!(text, "    {what:<32} {url}");
         }
         let _ = writeln!(text, "\n  Masuk / logins (kata sandi / password: {PASSWORD})");
         for (who, number) in [
@@ -124,7 +136,7 @@ impl Stack {
             ("guru / teachers", "2001-2006"),
             ("siswa / students", "1001-1180"),
         ] {
-            let _ = writeln!(text, "    {who:<30} {number}");
+            let _ = writeln!(text, "    {who:<32} {number}");
         }
         text
     }
