@@ -49,8 +49,10 @@ fn unread(rejection: &BytesRejection) -> Fail {
     }
 }
 
+/// Text first: what is in a field that nobody reads would not be looked at.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fail> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|e| Fail::Malformed(e.to_string()))?;
+    let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let path = e.path().to_string();
         let inner = e.into_inner();

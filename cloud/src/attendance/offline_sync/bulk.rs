@@ -79,6 +79,7 @@ struct Because {
 
 /// One that runs or ran.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RetryOfMany")]
 struct Shown {
     id: i64,
     action: String,
