@@ -81,6 +81,7 @@ struct Report {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ImportedRow")]
 struct Shown {
     /// As a spreadsheet counts it: the first is 1.
     row: u64,

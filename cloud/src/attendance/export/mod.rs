@@ -11,6 +11,9 @@ use crate::{
     sheet::{self, Columns, Format, OrFile},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// The rows as a file called `name`, with times by the school's clocks.
 pub async fn file<T: Columns, A>(
     tx: &mut Tx,
