@@ -60,8 +60,12 @@ pub fn draw(class: &Class, faces: Vec<Face>, without: &[String], made_at: Millis
         document.page(|page| {
             headline(page, "Cetak pada ukuran sebenarnya (100%), lalu potong menurut tanda.");
             footline(page, class, sheet, pages);
-            marks(page, on_page.len().div_ceil(COLUMNS));
-            (0..).zip(on_page).try_for_each(|(place, face)| card(page, place_of(place), class, face))
+            let rows = on_page.len().div_ceil(COLUMNS);
+            for (place, face) in (0..).zip(on_page) {
+                card(page, place_of(place), class, face)?;
+            }
+            marks(page, rows);
+            anyhow::Ok(())
         })??;
     }
     for (sheet, names) in (sheets + 1..).zip(without.chunks(NAMES_PER_PAGE)) {
@@ -119,7 +123,7 @@ fn card(page: &mut Page<'_>, card: Area, class: &Class, face: Face) -> anyhow::R
     let band = Area { height: BAND, ..card };
     page.fill([band], Shade(225));
     let school = Area { x: band.x + MARGIN, width: band.width - 2.0 * MARGIN, ..band };
-    block(page, inset(school, 0.7), &class.school, (11.0, 4.0));
+    block(page, inset(school, 0.7), &class.school, (11.0, 4.0), 0.5);
 
     let code = Qr::new(&face.code)?;
     let side = length(code.side);
@@ -141,8 +145,8 @@ fn card(page: &mut Page<'_>, card: Area, class: &Class, face: Face) -> anyhow::R
     if let Some(photo) = face.photo {
         page.jpeg(Area { width: PHOTO, ..line(11.5, PHOTO) }, photo)?;
     }
-    let name = if has_photo { line(32.5, 8.5) } else { line(12.5, 26.0) };
-    block(page, name, &face.name, (12.0, 4.0));
+    let name = if has_photo { line(32.5, 8.5) } else { line(12.5, 28.0) };
+    block(page, name, &face.name, (12.0, 4.0), 1.0);
     page.text(line(41.5, 4.5), &class.name, Style::regular(9.0), Align::Left);
     if let Some(number) = &face.number {
         page.text(line(46.0, 4.5), &format!("NISN {number}"), Style::regular(9.0), Align::Left);
@@ -172,13 +176,14 @@ fn inset(area: Area, by: f32) -> Area {
     Area { y: area.y + by, height: area.height - 2.0 * by, ..area }
 }
 
-/// A bold text in lines, in the middle of an area's height; as large as fits, between two sizes in points.
-fn block(page: &mut Page<'_>, area: Area, text: &str, (most, least): (f32, f32)) {
+/// A bold text in lines, as large as fits, between two sizes in points. `down` is how far down the area it stands: 0.5 is in
+/// the middle of its height, 1 at its foot.
+fn block(page: &mut Page<'_>, area: Area, text: &str, (most, least): (f32, f32), down: f32) {
     let measure = |line: &str, size: f32| page.width(line, Style::bold(size));
     let (size, lines) = set(text, (area.width, area.height), (most, least), measure);
     let height = size * LEADING * POINT;
     #[expect(clippy::cast_precision_loss, reason = "a few lines")]
-    let mut y = area.y + (area.height - lines.len() as f32 * height) / 2.0;
+    let mut y = area.y + (area.height - lines.len() as f32 * height) * down;
     for line in lines {
         page.text(Area { y, height, ..area }, &line, Style::bold(size), Align::Left);
         y += height;
@@ -264,7 +269,7 @@ mod tests {
             ("Siti Nurhaliza Rahmawati", 12.0, "Siti Nurhaliza|Rahmawati"),
             ("", 12.0, ""),
             ("  Ayu   Lestari ", 12.0, "Ayu Lestari"),
-            ("Raden Mas Muhammad Abdurrahman Wahid Kusumawardhana bin Sulaiman", 8.0, ""),
+            ("Raden Mas Muhammad Abdurrahman Wahid Kusumawardhana bin Sulaiman", 8.5, ""),
         ];
         for (text, size, lines) in cases {
             let (got, set_lines) = set(text, (42.0, 12.0), (12.0, 4.0), half);

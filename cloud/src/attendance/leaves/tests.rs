@@ -384,7 +384,7 @@ async fn letters() {
             png()[..40].to_vec(),
         ] {
             let refused = upload(&t, &token, id, "surat.pdf", &bytes).await;
-            let text = json!({"attachment": ["attachment harus berupa PDF, JPEG atau PNG"]});
+            let text = json!({"attachment": ["attachment harus berupa PDF, JPEG, PNG atau WebP"]});
             assert_eq!((refused.status.as_u16(), &refused.body["errors"]), (422, &text));
         }
         let mut large = b"%PDF-1.4\n".to_vec();

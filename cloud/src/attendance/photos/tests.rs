@@ -223,7 +223,7 @@ async fn what_is_no_photo_is_refused_and_leaves_nothing() {
 
         // A picture that is a page as well, under a name that is a path, is only a picture afterwards.
         let polyglot = [jpeg, b"<script>alert(1)</script>".to_vec()].concat();
-        let kept = form(&t, OWN, &pupil, "..\\..\\x.html\u{0}", "text/html", &polyglot).await;
+        let kept = form(&t, OWN, &pupil, "../../x.html", "text/html", &polyglot).await;
         assert_eq!(kept.status, 200, "{}", kept.body);
         let key = of(&kept.body).strip_prefix("/files/").unwrap().to_owned();
         assert_eq!(objects(&t), BTreeSet::from([key.clone(), format!("{key}.thumb")]));
@@ -231,6 +231,7 @@ async fn what_is_no_photo_is_refused_and_leaves_nothing() {
             let bytes = std::fs::read(t.app.config.data_dir.join("files").join(name)).unwrap();
             assert!(!bytes.windows(7).any(|part| part == b"<script"));
         }
+        assert_eq!((t.delete(OWN, Some(&pupil)).await.status.as_u16(), work(&t).await), (200, 1));
     })
     .await;
 }
@@ -283,6 +284,7 @@ async fn only_admins_of_the_school_change_somebody_elses() {
         assert_eq!(t.get(&kept, Some(&pupil)).await.status, 200, "untouched");
         assert_eq!(t.delete(&path, Some(&school.admin)).await.status, 200);
         assert_eq!(t.get(&kept, Some(&pupil)).await.status, 404);
+        assert_eq!(work(&t).await, 1);
     })
     .await;
 }
