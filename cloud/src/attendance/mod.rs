@@ -19,6 +19,8 @@ mod classes;
 mod corrections;
 mod dashboard;
 pub mod dialect;
+#[cfg(test)]
+mod examples;
 mod export;
 pub mod files;
 pub mod fleet;
