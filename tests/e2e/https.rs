@@ -9,7 +9,7 @@ use reqwest::{Certificate, Client, StatusCode, redirect::Policy};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// `sysexits.h`: EX_DATAERR, EX_TEMPFAIL, EX_CONFIG.
+// Of sysexits.h: EX_DATAERR, EX_TEMPFAIL, EX_CONFIG.
 const DATA: Option<i32> = Some(65);
 const LATER: Option<i32> = Some(75);
 const CONFIG: Option<i32> = Some(78);
