@@ -48,10 +48,10 @@ pub async fn mark(
             $5::TEXT, m.class_id, $6::BIGINT, $7::UUID, $8::BIGINT
          FROM class_students m JOIN users u ON u.id = m.student_id AND u.institution_id = m.institution_id AND u.is_active
          WHERE m.institution_id = $1 AND m.academic_year = $2 AND m.joined_on <= $3 AND (m.left_on IS NULL OR m.left_on > $3)
-            AND NOT EXISTS (SELECT 1 FROM class_students n
+            AND m.id = (SELECT n.id FROM class_students n
                 WHERE n.institution_id = $1 AND n.student_id = m.student_id AND n.academic_year = $2
                     AND n.joined_on <= $3 AND (n.left_on IS NULL OR n.left_on > $3)
-                    AND (n.joined_on, n.id) > (m.joined_on, m.id))
+                ORDER BY n.joined_on DESC, n.id DESC LIMIT 1)
             AND NOT EXISTS (SELECT 1 FROM attendance a
                 WHERE a.institution_id = $1 AND a.user_id = m.student_id AND a.day = $3 AND a.type = 'checkin'
                     AND a.status <> 'alpha')
@@ -64,10 +64,10 @@ pub async fn mark(
          SELECT m.institution_id, m.student_id, $3, 'checkin', 'alpha', 0, 0, $4, $4, 'estimated', $5, m.class_id, $6, $7, $8
          FROM class_students m JOIN users u ON u.id = m.student_id AND u.institution_id = m.institution_id AND u.is_active
          WHERE m.institution_id = $1 AND m.academic_year = $2 AND m.joined_on <= $3 AND (m.left_on IS NULL OR m.left_on > $3)
-            AND NOT EXISTS (SELECT 1 FROM class_students n
+            AND m.id = (SELECT n.id FROM class_students n
                 WHERE n.institution_id = $1 AND n.student_id = m.student_id AND n.academic_year = $2
                     AND n.joined_on <= $3 AND (n.left_on IS NULL OR n.left_on > $3)
-                    AND (n.joined_on, n.id) > (m.joined_on, m.id))
+                ORDER BY n.joined_on DESC, n.id DESC LIMIT 1)
             AND NOT EXISTS (SELECT 1 FROM attendance a
                 WHERE a.institution_id = $1 AND a.user_id = m.student_id AND a.day = $3 AND a.type = 'checkin'
                     AND a.status <> 'alpha')
