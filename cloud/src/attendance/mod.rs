@@ -27,6 +27,8 @@ pub mod fleet;
 pub mod holidays;
 mod imports;
 mod leaves;
+#[cfg(test)]
+mod matrix;
 pub mod offline_sync;
 mod openapi;
 mod people;
@@ -34,6 +36,7 @@ pub mod permits;
 mod photos;
 mod place;
 mod qrcode;
+mod recap;
 mod records;
 pub mod roster;
 pub mod settings;
@@ -71,6 +74,7 @@ fn api() -> ApiRouter<App> {
         .merge(offline_sync::routes())
         .merge(photos::routes())
         .merge(qrcode::routes())
+        .merge(recap::routes())
         .merge(roster::routes())
         .merge(settings::routes())
         .merge(students::routes())

@@ -211,3 +211,21 @@ impl Permission for WriteUsers {
     const CODE: &'static str = "attendance.users.write";
     const REFUSAL: &'static str = "Anda tidak memiliki izin untuk mengelola pengguna";
 }
+
+/// Reads the recaps of the classes one leads.
+#[derive(Debug)]
+pub struct ReadRecap;
+
+impl Permission for ReadRecap {
+    const CODE: &'static str = "attendance.recap.read";
+    const REFUSAL: &'static str = "Anda tidak memiliki izin untuk melihat rekap absensi";
+}
+
+/// Reads the recap of the school, and of every class.
+#[derive(Debug)]
+pub struct ReadSchoolRecap;
+
+impl Permission for ReadSchoolRecap {
+    const CODE: &'static str = "attendance.recap.school";
+    const REFUSAL: &'static str = "Hanya kepala sekolah atau admin yang dapat melihat rekap sekolah";
+}

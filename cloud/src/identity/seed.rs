@@ -62,6 +62,8 @@ pub const PERMISSIONS: &[(&str, &str, &[i64])] = &[
     ("ATTENDANCE", "attendance.others.record", &[ADMIN]),
     ("ATTENDANCE", "attendance.devices.read", &[PRINCIPAL, ADMIN]),
     ("ATTENDANCE", "attendance.devices.write", &[ADMIN]),
+    ("ATTENDANCE", "attendance.recap.read", &[TEACHER, PRINCIPAL, ADMIN]),
+    ("ATTENDANCE", "attendance.recap.school", &[PRINCIPAL, ADMIN]),
     ("ATTENDANCE", "attendance.settings.write", &[ADMIN]),
     ("ATTENDANCE", "attendance.users.write", &[ADMIN]),
     ("SSO", "sso.institutions.write", &[SUPER_ADMIN]),
