@@ -173,7 +173,7 @@ CREATE TABLE files (
     key            TEXT PRIMARY KEY,
     institution_id BIGINT NOT NULL REFERENCES institutions (id),
     owner_id       BIGINT NOT NULL REFERENCES users (id),
-    kind           TEXT NOT NULL,                             -- 'attendance', 'leave'
+    kind           TEXT NOT NULL,                             -- 'attendance', 'leave', 'profile'
     media_type     TEXT NOT NULL,                             -- 'image/jpeg', 'application/pdf'
     bytes          BIGINT NOT NULL,
     created_at     BIGINT NOT NULL

@@ -52,7 +52,6 @@ mod store;
 mod tests;
 mod upload;
 
-pub use picture::THUMB_ACROSS;
 use picture::{MOST_BYTES, Portrait};
 pub use upload::{Photo, first_file};
 

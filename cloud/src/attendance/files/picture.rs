@@ -20,7 +20,7 @@ const KEPT_ACROSS: u32 = 1_280;
 /// A doctor's letter that was photographed can be read in this.
 const LETTER_ACROSS: u32 = 2_400;
 /// A side of a thumbnail: a face on a card, or beside a name at the gate.
-pub const THUMB_ACROSS: u32 = 160;
+const THUMB_ACROSS: u32 = 160;
 const JPEG_QUALITY: u8 = 80;
 
 /// Somebody's face, and the same small and square.

@@ -17,6 +17,7 @@ use crate::{
 
 const OWN: &str = "/api/profile/photo";
 const ENTRIES: &str = "SELECT COUNT(*) FROM files WHERE institution_id = $1 AND kind = 'profile'";
+const AUDITED: &str = "SELECT COUNT(*) FROM audit_log WHERE institution_id = $1 AND action = 'user.photo'";
 const JOBS: &str =
     "SELECT COUNT(*) FROM jobs WHERE institution_id = $1 AND kind = 'files.erase' AND state = 'waiting'";
 
@@ -97,8 +98,6 @@ async fn a_photo_is_uploaded_replaced_and_removed() {
         assert_eq!(t.get("/api/profile", Some(&pupil)).await.body["data"]["photo_path"], Value::Null);
         assert_eq!(work(&t).await, 1);
         assert_eq!((objects(&t).len(), count(&t, ENTRIES, &school).await), (0, 0), "{}", t.on);
-        const AUDITED: &str =
-            "SELECT COUNT(*) FROM audit_log WHERE institution_id = $1 AND action = 'user.photo'";
         assert_eq!(count(&t, AUDITED, &school).await, 4);
     })
     .await;
