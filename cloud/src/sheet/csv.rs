@@ -104,9 +104,9 @@ fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, Unreadable> {
 fn separator(text: &str) -> u8 {
     let mut best = (0, SEPARATORS[0]);
     for line in text.lines().take(HEAD) {
-        let unquoted: Vec<u8> = line.split('"').step_by(2).flat_map(str::bytes).collect();
         for separator in SEPARATORS {
-            let count = unquoted.iter().filter(|byte| *byte == separator).count();
+            let unquoted = line.split('"').step_by(2);
+            let count = unquoted.map(|part| part.matches(char::from(*separator)).count()).sum();
             if count > best.0 {
                 best = (count, *separator);
             }

@@ -31,7 +31,7 @@ mod xlsx;
 pub use read::{Line, MOST_BYTES, Table, Unreadable, read};
 
 /// The longest table that is written: what a spreadsheet still opens with ease, and this process still holds.
-pub const MOST_WRITTEN: usize = 100_000;
+pub const MOST_WRITTEN: u32 = 100_000;
 
 /// How a table is written into a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -208,7 +208,7 @@ pub async fn file<T: Columns>(
     now: Millis,
     rows: Vec<T>,
 ) -> Result<File, Fail> {
-    if rows.len() > MOST_WRITTEN {
+    if rows.len() > MOST_WRITTEN as usize {
         let said = format!("daftar lebih dari {MOST_WRITTEN} baris; persempit dengan filter");
         return Err(Fail::invalid("format", Flaw::Said(said.into())));
     }

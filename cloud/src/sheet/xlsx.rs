@@ -159,7 +159,7 @@ mod tests {
         assert!(is_modest("<worksheet/>"));
         for greedy in [
             r#"<sst uniqueCount="1000001">"#,
-            r#"<sst uniqueCount = '99999999999999999999999'>"#,
+            r"<sst uniqueCount = '99999999999999999999999'>",
             r#"<sst uniqueCount="1" x:uniqueCount="5000000">"#,
             "<sst uniqueCount=\"\">",
             "<\0s\0s\0t\0",

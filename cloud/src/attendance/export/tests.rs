@@ -73,6 +73,7 @@ async fn every_list_is_a_file_too() {
             ("/api/attendance/history", &teacher, "riwayat-absensi", "Tanggal", &[]),
             ("/api/offline-sync", &a.admin, "log-sinkronisasi", "ID", &[]),
             ("/api/edge-devices", &a.admin, "perangkat", "Nama", &[]),
+            ("/api/holidays", &teacher, "hari-libur", "Tanggal", &[]),
         ] {
             for (format, media) in [("csv", "text/csv; charset=utf-8"), ("xlsx", XLSX)] {
                 let url = format!("{path}?format={format}");

@@ -49,7 +49,8 @@ pub struct World {
 /// A row that is valid, or what is wrong with it.
 #[derive(Debug)]
 pub struct Row {
-    pub row: u64,
+    /// Where it stands, as a spreadsheet counts it.
+    pub line: u64,
     pub number: String,
     pub name: String,
     pub step: Step,
@@ -86,11 +87,11 @@ pub fn plan(entries: Vec<Entry>, world: &World) -> Vec<Row> {
         .map(|entry| {
             let mut check = Check::new();
             let row = read(&mut check, entry, world);
-            once(&mut check, &mut numbers, "nisn_nip_nik", &row.number, row.row);
+            once(&mut check, &mut numbers, "nisn_nip_nik", &row.number, row.line);
             if let Step::Create(Person { email: Some(email), .. })
             | Step::Update(_, Person { email: Some(email), .. }) = &row.step
             {
-                once(&mut check, &mut emails, "email", email, row.row);
+                once(&mut check, &mut emails, "email", email, row.line);
             }
             match check.into_problems() {
                 none if none.is_empty() => row,
@@ -148,7 +149,7 @@ fn read(check: &mut Check, entry: Entry, world: &World) -> Row {
         None => Step::Create(new),
         Some(known) => change(check, known, role, &name, new, world),
     };
-    Row { row: entry.row, number, name, step }
+    Row { line: entry.row, number, name, step }
 }
 
 fn change(
@@ -206,4 +207,17 @@ fn role(check: &mut Check, given: Option<&str>) -> Option<i64> {
         }
     };
     Some(role.into())
+}
+
+/// The names of classes that are not there yet, each once, as the file spells it first.
+pub fn new_classes(rows: &[Row], world: &World) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let name = |row: &Row| match &row.step {
+        Step::Create(person) | Step::Update(_, person) => person.class.clone(),
+        Step::Unchanged | Step::Refused(_) => None,
+    };
+    rows.iter()
+        .filter_map(name)
+        .filter(|name| world.class(name).is_none() && seen.insert(folded(name)))
+        .collect()
 }

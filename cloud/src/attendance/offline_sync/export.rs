@@ -62,7 +62,7 @@ pub async fn lines(
     filter: &Filter,
 ) -> Result<Vec<Line>, Fail> {
     let (mut lines, mut below) = (Vec::new(), i64::MAX);
-    while lines.len() <= MOST_WRITTEN {
+    while lines.len() <= MOST_WRITTEN as usize {
         let part = store::list::Part { below, limit: STRETCH, offset: 0 };
         let rows = store::list::page(tx, institution, filter, part).await?;
         let Some(last) = rows.last() else { break };

@@ -44,7 +44,7 @@ pub async fn lines(
     let mut classes = classes::names_on(tx, institution, today).await?;
     let line = |person: Person| {
         let class = classes.remove(&person.id).filter(|_| person.role() == Some(Role::Siswa));
-        Line { class, person }
+        Line { person, class }
     };
     Ok(people.into_iter().map(line).collect())
 }
