@@ -8,6 +8,8 @@
 //! - an answer has every documented field, of the documented type and form, and the documented words;
 //! - the whole answer is frozen in `snapshots/`, one for both databases, with `[…]` in the place of what is random;
 //! - an example that is not sent fails its section.
+//!
+//! Where an answer changed on purpose, `INSTA_UPDATE=always cargo test -p hadir-cloud attendance::examples` freezes it anew.
 
 use std::{
     cell::RefCell,
@@ -154,6 +156,7 @@ impl<'s> Ask<'s> {
         let body = self.body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let answer = section.t.send(asked.body(body).unwrap()).await;
         assert_eq!(answer.status.as_u16(), documented.status, "{told}: {}", answer.body);
+        assert_eq!(answer.headers["content-type"], "application/json", "{told}");
         let lacks = shape::lacks(&documented.body, &answer.body, &documented.nullable);
         assert!(lacks.is_empty(), "{told}: {lacks:#?}\n{:#}", answer.body);
 

@@ -59,7 +59,7 @@ fn compare(path: &str, documented: &Value, answer: &Value, nullable: &[String], 
 
 /// A text for people: part of the contract word for word, but for the ids in it.
 fn is_wording(path: &str) -> bool {
-    path == "message" || path.starts_with("errors.") || path.ends_with(".error")
+    path == "message" || path.starts_with("errors.") || path.split('.').next_back() == Some("error")
 }
 
 fn masked(text: &str) -> String {
