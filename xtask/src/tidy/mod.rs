@@ -104,7 +104,7 @@ impl Source {
 
     /// Whether it holds tests only: such a file may look behind every wall.
     pub fn is_test(&self) -> bool {
-        self.parts().iter().skip(1).any(|part| matches!(*part, "tests" | "testing"))
+        self.parts().iter().skip(1).any(|part| matches!(*part, "tests" | "testing" | "examples" | "matrix"))
     }
 
     fn finding(&self, line: usize, problem: impl Into<String>) -> Finding {
