@@ -34,7 +34,9 @@ async fn section_4() {
         check_out("not come").by(&staff).with(punch(&qr, here)).send().await;
         check_in("done").by(&staff).with(punch(&qr, here)).send().await;
         check_in("second").by(&staff).with(punch(&qr, here)).send().await;
-        let bare = json!({"qr_token": qr, "latitude": here, "longitude": 106.876_543});
+        let bare = json!({
+            "qr_token": qr, "latitude": here, "longitude": 106.876_543, "accuracy": null, "photo": null,
+        });
         check_in("second").by(&staff).with(bare).send().await;
 
         t.clock.advance_ms(3_600_000);

@@ -39,7 +39,12 @@ async fn section_6() {
         let mut referring = wanted("izin", "2025-11-25", "2025-11-26");
         referring["attachment_path"] = path.into();
         let second = create("done").with(referring).send().await["data"]["id"].clone();
-        let third = create("done").with(wanted("izin", "2025-12-01", "2025-12-01")).send().await["data"]["id"].clone();
+        let mut bare = wanted("izin", "2025-12-01", "2025-12-01");
+        bare["attachment_path"] = Value::Null;
+        let third = create("done").with(bare).send().await["data"]["id"].clone();
+        let mut elsewhere = wanted("izin", "2025-12-02", "2025-12-02");
+        elsewhere["attachment_path"] = "leaves/surat_andi.pdf".into();
+        create("no file of his").with(elsewhere).send().await;
 
         t.clock.advance_ms(60_000);
         let decide = |answer, id: &Value| doc.ask("PUT /api/leaves/{id}", answer).of(id);

@@ -107,6 +107,8 @@ pub fn strays(documented: &Value, request: &Value, whole: bool) -> Vec<String> {
         (Value::Array(documented), Value::Array(items)) => {
             found.extend(items.iter().flat_map(|item| strays(&documented[0], item, whole)));
         }
+        // What may be left out, many clients send as null.
+        (Value::String(kind), Value::Null) if kind.contains("optional") => {}
         (Value::String(kind), value) => {
             let fits = match kind.split([' ', '|']).next().unwrap() {
                 "string" => value.is_string(),
@@ -169,6 +171,8 @@ fn what_a_request_has_too_much_or_too_little_is_found() {
     let documented = json!({"ids": ["integer"], "at": "float", "name": "string|email (optional)"});
     let found = |request: Value| strays(&documented, &request, true);
     assert_eq!(found(json!({"ids": [1, 2], "at": 7})), Vec::<String>::new());
+    assert_eq!(found(json!({"ids": [1, 2], "at": 7, "name": null})), Vec::<String>::new());
+    assert_eq!(found(json!({"ids": [1, 2], "at": null})), ["at: null is no float"]);
     assert_eq!(found(json!({"ids": ["1"], "at": 7})), [r#"ids: "1" is no integer"#]);
     assert_eq!(
         found(json!({"ids": [], "name": true, "x": 1})),
