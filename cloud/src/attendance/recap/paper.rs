@@ -85,7 +85,7 @@ pub struct Signature {
 }
 
 pub fn of_class(recap: &OfClass) -> Paper {
-    let mut columns = vec![column("No", 7.0), text("NISN", 21.0), text("Nama", 52.0)];
+    let mut columns = vec![column("No", 7.0), text("NISN", 21.0), text("Nama", 49.0)];
     columns.extend(recap.head.days.iter().map(|day| Column {
         title: day.day.0.day().to_string(),
         beneath: WEEKDAYS.get(usize::from(day.weekday) - 1).copied(),
@@ -191,7 +191,7 @@ fn sums(sums: &Totals) -> [Cell; 6] {
 
 fn of_sums() -> impl Iterator<Item = Column> {
     let letters = LETTERS.into_iter().map(|letter| column(letter, 6.4));
-    letters.chain([column("Terlambat (menit)", 10.0), column("%", 9.5)])
+    letters.chain([column("Terlambat (menit)", 13.0), column("%", 9.5)])
 }
 
 fn of_head(head: &Head) -> Vec<(&'static str, String)> {
@@ -208,11 +208,16 @@ fn of_head(head: &Head) -> Vec<(&'static str, String)> {
 }
 
 fn notes(head: &Head) -> Vec<String> {
-    let holidays = head.days.iter().filter_map(|one| {
-        let name = one.holiday.as_deref()?;
-        Some(format!("{} {name}", one.day.0.day()))
-    });
-    let holidays: Vec<String> = holidays.collect();
+    let named: Vec<_> =
+        head.days.iter().filter_map(|one| Some((one.day.0.day(), one.holiday.as_deref()?))).collect();
+    // A holiday of some days is named once.
+    let runs = named.chunk_by(|(day, name), (next, other)| day + 1 == *next && name == other);
+    let run = |run: &[(u32, &str)]| match run {
+        [] => None,
+        [(day, name)] => Some(format!("{day} {name}")),
+        [(first, name), .., (last, _)] => Some(format!("{first}–{last} {name}")),
+    };
+    let holidays: Vec<String> = runs.filter_map(run).collect();
     let mut notes = vec![LEGEND.to_owned()];
     if !holidays.is_empty() {
         notes.push(format!("Hari libur: {}.", holidays.join("; ")));

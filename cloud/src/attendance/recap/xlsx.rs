@@ -11,12 +11,15 @@ use super::paper::{Cell, Column, Paper, Signature};
 const A4: u8 = 9;
 /// Millimetres of a character's width in Calibri 11, Excel's unit for columns.
 const CHARACTER: f32 = 1.9;
+/// 1980-01-01 and 9999-12-31: what a workbook, which is a zip, has dates for.
+const EARLIEST: Millis = Millis(315_532_800_000);
+const LATEST: Millis = Millis(253_402_214_400_000);
 const OFF: Color = Color::RGB(0x00D9_D9D9);
 const HEADING: Color = Color::RGB(0x00EE_EEEE);
 
 pub fn write(paper: &Paper, made_at: Millis) -> anyhow::Result<Vec<u8>> {
     let mut book = Workbook::new();
-    let made_at = ExcelDateTime::from_timestamp(made_at.0.div_euclid(1000))?;
+    let made_at = ExcelDateTime::from_timestamp(made_at.0.clamp(EARLIEST.0, LATEST.0).div_euclid(1000))?;
     book.set_properties(&DocProperties::new().set_title(paper.title).set_creation_datetime(&made_at));
     let sheet = book.add_worksheet();
     sheet.set_name(format!("Rekap {}", paper.month))?;
