@@ -29,8 +29,8 @@ pub fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(ops::routes())
         .nest("/docs", docs::routes())
-        .nest("/api", attendance::routes())
-        .nest("/files", attendance::files::routes())
+        .nest("/api", attendance::routes().layer(http::any_origin()))
+        .nest("/files", attendance::files::routes().layer(http::any_origin()))
         // No route of a nest, and no address of another module either.
         .route("/api/", any(nowhere))
         .route("/files/", any(nowhere));

@@ -249,3 +249,25 @@ async fn every_answer_is_named_and_guarded() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_page_of_another_origin_may_ask_but_never_with_cookies() {
+    let folder = tempfile::tempdir().unwrap();
+    let t = TestApp::sqlite(folder.path()).await;
+    let preflight = request("OPTIONS", "/api/leaves/1", None)
+        .header("origin", "https://panel.sekolah.sch.id")
+        .header("access-control-request-method", "PUT")
+        .header("access-control-request-headers", "authorization,content-type");
+    let answer = t.send(preflight.body(axum::body::Body::empty()).unwrap()).await;
+    let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    assert_eq!(answer.status, 200);
+    assert_eq!(header("access-control-allow-origin"), "*");
+    assert!(header("access-control-allow-methods").contains("PUT"), "{:?}", answer.headers);
+    assert!(header("access-control-allow-headers").contains("authorization"), "{:?}", answer.headers);
+    assert_eq!(header("access-control-allow-credentials"), "");
+
+    let asked = request("GET", "/api/user", None).header("origin", "https://panel.sekolah.sch.id");
+    let answer = t.send(asked.body(axum::body::Body::empty()).unwrap()).await;
+    assert_eq!(answer.status, 401, "a refusal can be read too");
+    assert_eq!(answer.headers["access-control-allow-origin"], "*");
+}
