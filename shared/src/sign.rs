@@ -24,6 +24,8 @@ pub enum Purpose {
     Roster,
     /// A new key of a box, by that key.
     Rotation,
+    /// How far a box's logs are held, by the cloud.
+    Heads,
 }
 
 impl Purpose {
@@ -35,6 +37,7 @@ impl Purpose {
             Self::Receipt => b"hadir-receipt-v1",
             Self::Roster => b"hadir-roster-v1",
             Self::Rotation => b"hadir-rotation-v1",
+            Self::Heads => b"hadir-heads-v1",
         }
     }
 }

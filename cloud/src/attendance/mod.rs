@@ -24,6 +24,7 @@ mod examples;
 mod export;
 pub mod files;
 pub mod fleet;
+mod held;
 pub mod holidays;
 mod imports;
 mod leaves;
@@ -68,6 +69,7 @@ fn api() -> ApiRouter<App> {
         .merge(corrections::routes())
         .merge(dashboard::routes())
         .merge(fleet::routes())
+        .merge(held::routes())
         .merge(holidays::routes())
         .merge(imports::routes())
         .merge(leaves::routes())

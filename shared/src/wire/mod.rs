@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod enrolment;
+pub mod held;
 pub mod record;
 pub mod request;
 pub mod roster;

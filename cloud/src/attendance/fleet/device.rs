@@ -46,6 +46,8 @@ impl Device {
 #[derive(Debug)]
 pub struct Signed {
     pub device: Device,
+    /// Made for this request alone.
+    pub nonce: Uuid,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
@@ -85,7 +87,7 @@ impl FromRequest<App> for Signed {
                 return Err(stranger());
             }
         }
-        Ok(Self { device, headers: parts.headers, body })
+        Ok(Self { device, nonce, headers: parts.headers, body })
     }
 }
 
