@@ -5,7 +5,7 @@
 
 use std::{fmt::Write as _, fs, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use hadir_tests::process::{target, workspace};
 
 use crate::run::{command, shown};
@@ -15,6 +15,7 @@ mod edge;
 mod load;
 mod machine;
 mod raw;
+mod recap;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -27,9 +28,19 @@ pub struct Arguments {
     /// Measure the programs in this folder instead of building them
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
+    /// Measure one part alone, and do not write docs/BENCHMARKS.md
+    #[arg(long, value_name = "PART")]
+    only: Option<Part>,
     /// Do not write docs/BENCHMARKS.md
     #[arg(long)]
     dry: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Edge,
+    Cloud,
+    Recap,
 }
 
 /// One line of the budget.
@@ -84,11 +95,20 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     fs::create_dir_all(&parent)?;
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&parent)?;
     let scale = Scale(if arguments.quick { 10 } else { 1 });
-    let mut rows = edge::measure(&programs, folder.path(), scale).await?;
-    rows.extend(cloud::measure(&programs, folder.path(), scale).await?);
+    let asked = |part| arguments.only.is_none_or(|only| only == part);
+    let mut rows = Vec::new();
+    if asked(Part::Edge) {
+        rows.extend(edge::measure(&programs, folder.path(), scale).await?);
+    }
+    if asked(Part::Cloud) {
+        rows.extend(cloud::measure(&programs, folder.path(), scale).await?);
+    }
+    if asked(Part::Recap) {
+        rows.extend(recap::measure(&programs, folder.path(), scale).await?);
+    }
     let table = table(&rows);
     print!("{table}");
-    if !arguments.dry {
+    if !arguments.dry && arguments.only.is_none() {
         let page = page(&table, arguments.quick, &machine::describe(folder.path())?);
         fs::write(workspace().join("docs/BENCHMARKS.md"), page)?;
     }

@@ -27,11 +27,12 @@ pub fn write(paper: &Paper, made_at: Millis) -> anyhow::Result<Vec<u8>> {
     let title = Format::new().set_bold().set_align(FormatAlign::Center);
     sheet.merge_range(0, 0, 0, last, paper.title, &title.clone().set_font_size(14))?;
     sheet.merge_range(1, 0, 1, last, &paper.school, &title.set_font_size(12))?;
-    let mut row = 2;
-    for (label, value) in &paper.head {
-        sheet.write_string(row, 0, format!("{label}: {value}"))?;
-        row += 1;
+    let half = paper.head.len().div_ceil(2);
+    for (n, (label, value)) in paper.head.iter().enumerate() {
+        let column = if n < half { 0 } else { last.div_ceil(2) };
+        sheet.write_string(2 + u32::try_from(n % half)?, column, format!("{label}: {value}"))?;
     }
+    let mut row = 2 + u32::try_from(half)?;
     let first = row + 1;
     row = heading(sheet, &paper.columns, first)?;
     let body = row;
@@ -90,7 +91,7 @@ fn put(
     for ((column, cell), at) in columns.iter().zip(cells).zip(0..) {
         let format = bordered(column);
         let format = if bold { format.set_bold() } else { format };
-        let format = if column.is_text { format } else { format.set_align(FormatAlign::Center) };
+        let format = if column.is_text { format.set_shrink() } else { format.set_align(FormatAlign::Center) };
         #[expect(clippy::cast_precision_loss, reason = "a spreadsheet knows no other numbers")]
         match cell {
             Cell::Nothing => sheet.write_blank(row, at, &format)?,
