@@ -1,0 +1,197 @@
+//! The smallest request of each route that means something, with the ids of one school in it.
+
+use serde_json::{Value, json};
+
+use super::{Operation, world::School};
+use crate::testing::PASSWORD;
+
+/// What is sent.
+pub struct Case {
+    pub path: String,
+    pub content: Content,
+}
+
+pub enum Content {
+    None,
+    Json(Value),
+    /// A form whose boundary is `x`.
+    Form(Vec<u8>),
+}
+
+/// A route that is not in here fails the matrix.
+pub fn case(operation: &Operation, s: &School) -> Case {
+    let (ids, content) = parts(operation, s);
+    let mut path = operation.path.clone();
+    for id in ids.split('/') {
+        if let Some((before, rest)) = path.split_once('{') {
+            path = format!("{before}{id}{}", rest.split_once('}').unwrap().1);
+        }
+    }
+    Case { path, content }
+}
+
+/// What stands in the path (several with a slash between), and the body.
+fn parts(operation: &Operation, s: &School) -> (String, Content) {
+    let nothing = || (String::new(), Content::None);
+    let of = |id: i64| (id.to_string(), Content::None);
+    let json = |body: Value| (String::new(), Content::Json(body));
+    let to = |id: i64, body: Value| (id.to_string(), Content::Json(body));
+    let key = |id: &str| (id.to_owned(), Content::None);
+    let punch = json!({"qr_token": s.qr_token, "latitude": -6.2, "longitude": 106.8166, "accuracy": 5});
+    match (operation.method.as_str(), operation.path.as_str()) {
+        ("POST", "/api/auth/login") => json(json!({"nisn_nip_nik": "nobody", "password": "nothing at all"})),
+        (
+            "GET",
+            "/api/user"
+            | "/api/profile"
+            | "/api/qrcode/dynamic"
+            | "/api/attendance/history"
+            | "/api/leaves"
+            | "/api/announcements"
+            | "/api/classes"
+            | "/api/student-qr-cards"
+            | "/api/offline-sync"
+            | "/api/settings"
+            | "/api/dashboard"
+            | "/api/users"
+            | "/api/edge-devices"
+            | "/api/offline-sync/logs"
+            | "/api/offline-sync/roster"
+            | "/api/offline-sync/roster/snapshot",
+        )
+        | (
+            "POST",
+            "/api/auth/logout"
+            | "/api/edge-devices/codes"
+            | "/api/offline-sync/batches"
+            | "/api/offline-sync/quarantine",
+        ) => nothing(),
+        ("PUT", "/api/profile") => json(json!({"name": "Nama Baru"})),
+        ("PUT", "/api/profile/password") => json(json!({
+            "current_password": PASSWORD, "new_password": "Rahasia456!", "new_password_confirmation": "Rahasia456!",
+        })),
+        ("POST", "/api/qrcode/verify") => {
+            let mut body = punch;
+            body["user_id"] = json!(s.siswa);
+            body["type"] = json!("checkin");
+            json(body)
+        }
+        ("POST", "/api/attendance/checkin" | "/api/attendance/checkout") => json(punch),
+        ("POST", "/api/attendance/{id}/correct") => {
+            to(s.attendance, json!({"status": "sakit", "reason": "Surat dokter"}))
+        }
+        ("GET", "/api/attendance/{id}/corrections") => of(s.attendance),
+        ("POST", "/api/holidays") => json(json!({"date": "2025-12-24", "name": "Cuti"})),
+        ("POST", "/api/holidays/prefill") => json(json!({"year": 2026})),
+        ("PUT", "/api/holidays/{id}") => to(s.holiday, json!({"name": "Cuti bersama Natal"})),
+        ("DELETE", "/api/holidays/{id}") => of(s.holiday),
+        ("GET", "/api/recap/class/{id}" | "/api/recap/class/{id}.xlsx" | "/api/recap/class/{id}.pdf") => {
+            of(s.class)
+        }
+        (
+            "GET",
+            "/api/holidays" | "/api/recap/school" | "/api/recap/school.xlsx" | "/api/recap/school.pdf",
+        ) => nothing(),
+        ("POST", "/api/student-attendance/scan-qr") => json(
+            json!({"nisn_nip_nik": "1101", "class_id": s.class, "latitude": -6.2, "longitude": 106.8166}),
+        ),
+        ("POST", "/api/student-attendance/bulk") => json(json!({"class_id": s.class, "date": "2025-11-20"})),
+        ("GET", "/api/student-attendance/class-status/{class}") => of(s.class),
+        ("POST", "/api/leaves") => json(json!({
+            "leave_type": "izin", "start_date": "2025-12-01", "end_date": "2025-12-01", "reason": "Keluarga",
+            "attachment_path": format!("/files/{}", s.file),
+        })),
+        ("GET", "/api/leaves/{id}") => of(s.leave),
+        ("PUT", "/api/leaves/{id}") => {
+            to(s.leave, json!({"reason": "Keluarga besar", "attachment_path": format!("/files/{}", s.file)}))
+        }
+        ("DELETE", "/api/leaves/{id}") => of(s.spare_leave),
+        ("POST", "/api/leaves/{id}/attachment") => (s.leave.to_string(), Content::Form(form())),
+        ("POST", "/api/announcements") => {
+            json(json!({"title": "Rapat", "content": "Jumat siang", "is_published": true}))
+        }
+        ("GET", "/api/announcements/{id}") => of(s.announcement),
+        ("PUT", "/api/announcements/{id}") => to(s.announcement, json!({"title": "Upacara bendera"})),
+        ("DELETE", "/api/announcements/{id}") => of(s.spare_announcement),
+        ("POST", "/api/classes") => json(json!({"name": "XII IPS 3", "homeroom_teacher_id": s.guru})),
+        ("GET", "/api/classes/{id}" | "/api/classes/{id}/students") => of(s.class),
+        ("PUT", "/api/classes/{id}") => {
+            to(s.class, json!({"name": "X IPA 1 A", "homeroom_teacher_id": s.guru}))
+        }
+        ("DELETE", "/api/classes/{id}") => of(s.empty_class),
+        ("POST", "/api/classes/{id}/assign-students") => {
+            to(s.class, json!({"student_ids": [s.newcomer], "academic_year": 2025}))
+        }
+        ("POST", "/api/classes/{id}/remove-students") => {
+            to(s.class, json!({"student_ids": [s.newcomer], "academic_year": 2025}))
+        }
+        ("POST", "/api/student-qr-cards/generate") => json(json!({"student_id": s.siswa})),
+        ("GET", "/api/student-qr-cards/{id}") => of(s.card),
+        ("PUT", "/api/student-qr-cards/{id}/status") => to(s.card, json!({"is_active": true})),
+        ("GET", "/api/offline-sync/{id}") | ("POST", "/api/offline-sync/{id}/retry") => of(s.records[0]),
+        ("POST", "/api/offline-sync/{id}/map") => {
+            to(s.records[1], json!({"user_id": s.newcomer, "reason": "Salah orang"}))
+        }
+        ("POST", "/api/offline-sync/{id}/accept") => to(s.records[2], json!({"reason": "Saksi guru piket"})),
+        ("POST", "/api/offline-sync/{id}/discard" | "/api/offline-sync/{id}/reopen") => {
+            to(s.records[3], json!({"reason": "Uji coba"}))
+        }
+        ("POST", "/api/offline-sync/retry") => json(json!({"ids": [s.records[4]]})),
+        ("GET", "/api/offline-sync/retries/{id}") => of(s.retry),
+        ("POST", "/api/offline-sync/quarantine/{device}/{log}/process") => {
+            (format!("{}/{}", s.device, s.log), Content::Json(json!({"reason": "Perangkat lama"})))
+        }
+        ("GET", "/api/offline-sync/logs/{log}/records") => key(&s.log.to_string()),
+        ("GET", "/api/offline-sync/photos/{key}") => key(&s.file),
+        ("GET", "/api/student-qr-cards/{id}/image.png" | "/api/student-qr-cards/{id}/image.svg") => {
+            of(s.card)
+        }
+        ("GET", "/api/classes/{id}/cards.pdf") => of(s.class),
+        ("POST", "/api/profile/photo") => json(json!({"photo": crate::attendance::tests::picture(32)})),
+        ("DELETE", "/api/profile/photo") => nothing(),
+        ("POST", "/api/users/{id}/photo") => {
+            to(s.sibling, json!({"photo": crate::attendance::tests::picture(32)}))
+        }
+        ("DELETE", "/api/users/{id}/photo") => of(s.sibling),
+        ("POST", "/api/users/import") => (String::new(), Content::Form(people(s))),
+        ("POST", "/api/offline-sync/process-attendance") => json(json!({
+            "attendances": [{"user_id": s.siswa, "type": "checkin", "timestamp": "2025-11-18 06:40:00"}],
+        })),
+        ("POST", "/api/offline-sync/enrolments") => json(json!({
+            "proto": 1, "code": "NO-SUCH-CODE", "public_key": "0".repeat(64), "name": "Gerbang", "version": "1",
+        })),
+        ("GET", "/api/offline-sync/roster/chunks/{hash}") => key(&"0".repeat(64)),
+        ("POST", "/api/edge-devices/{id}/revoke") => key(&s.device.to_string()),
+        ("GET", "/api/settings/{key}") => key("attendance_radius"),
+        ("PUT", "/api/settings/{key}") => {
+            ("attendance_radius".into(), Content::Json(json!({"value": "150"})))
+        }
+        ("PUT", "/api/settings/bulk-update") => {
+            json(json!({"settings": [{"key": "checkin_end", "value": "07:45:00"}]}))
+        }
+        ("POST", "/api/users") => json(json!({
+            "nisn_nip_nik": format!("baru{}", s.id), "name": "Orang Baru", "password": PASSWORD, "role_id": 3,
+        })),
+        ("GET", "/api/users/{id}") => of(s.sibling),
+        ("PUT", "/api/users/{id}") => {
+            to(s.sibling, json!({"name": "Nama Lain", "photo_path": format!("/files/{}", s.sibling_file)}))
+        }
+        ("DELETE", "/api/users/{id}") => of(s.newcomer),
+        ("GET", "/files/{key}") => key(&s.file),
+        _ => panic!("{operation}: say in cases.rs what is sent to it"),
+    }
+}
+
+/// A form with a small PDF in it.
+pub fn form() -> Vec<u8> {
+    b"--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"surat.pdf\"\r\n\r\n%PDF-1.4\n%%EOF\n\r\n--x--\r\n".to_vec()
+}
+
+/// A form with a table of people in it.
+fn people(s: &School) -> Vec<u8> {
+    let table = format!("nisn;nama;peran\n77{};Orang Impor;siswa\n", s.id);
+    format!(
+        "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n{table}\r\n--x--\r\n"
+    )
+    .into_bytes()
+}
