@@ -111,17 +111,14 @@ fn last_month() -> Month {
 
 /// A school's year, written by the database itself: what is measured is reading it.
 async fn fill(data: &Path, database: Option<&Database>, students: u32) -> anyhow::Result<()> {
-    match database {
-        Some(database) => {
-            let mut connection = PgConnection::connect(&database.owner_url).await?;
-            let sql = statements(students, "gen_random_uuid()", "CAST(d.day AS DATE)");
-            // As autovacuum does on its own after a while.
-            connection.execute(AssertSqlSafe(format!("{sql}; ANALYZE")).into_sql_str()).await?;
-        }
-        None => {
-            let connection = Connection::open(data.join("cloud.db"))?;
-            connection.execute_batch(&statements(students, "randomblob(16)", "d.day"))?;
-        }
+    if let Some(database) = database {
+        let mut connection = PgConnection::connect(&database.owner_url).await?;
+        let sql = statements(students, "gen_random_uuid()", "CAST(d.day AS DATE)");
+        // As autovacuum does on its own after a while.
+        connection.execute(AssertSqlSafe(format!("{sql}; ANALYZE")).into_sql_str()).await?;
+    } else {
+        let connection = Connection::open(data.join("cloud.db"))?;
+        connection.execute_batch(&statements(students, "randomblob(16)", "d.day"))?;
     }
     Ok(())
 }
