@@ -8,11 +8,13 @@
 //! | [`proxy`] | a TCP proxy that cuts the line, loses answers, or plays captive portal |
 //! | [`cards`], [`frames`] | student cards as they are printed, and as a camera sees them |
 //! | [`boxes`] | a box without a box: signed batches made by hand |
+//! | [`browser`] | a real browser |
 //!
 //! Invariant: whatever is started here listens on 127.0.0.1 at a free port, and ends with the value that started it.
 
 pub mod api;
 pub mod boxes;
+pub mod browser;
 pub mod cards;
 pub mod frames;
 pub mod postgres;
