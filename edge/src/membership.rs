@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     attendance,
+    http::{auth, pairing},
     ids::Ids,
     roster,
     store::{self, NotSaved, Store, Tx, seal::Seal},
@@ -68,7 +69,8 @@ pub async fn load(store: &Store, seal: &Seal) -> anyhow::Result<Option<Membershi
 }
 
 /// Joins: the membership and an empty log of its own, in one transaction. What was recorded before stays on disk in its
-/// own log, and is never sent to this school. The roster held is another school's, and goes.
+/// own log, and is never sent to this school. The roster held is another school's, and goes; so do everybody's sessions and
+/// the devices that were paired there.
 pub async fn join(
     store: &Store,
     seal: &Seal,
@@ -84,6 +86,8 @@ pub async fn join(
             store::set_meta(tx, KEY, &sealed)?;
             tx.open_log(log, institution, Some(device), now, "the box joined a school")?;
             roster::forget(tx)?;
+            auth::forget(tx)?;
+            pairing::forget(tx)?;
             attendance::store::rebuild(tx)
         })
         .await

@@ -34,6 +34,16 @@ impl<T: Serialize> IntoResponse for Said<T> {
     }
 }
 
+/// 201 with a message and data.
+#[derive(Debug)]
+pub struct Created<T>(pub &'static str, pub T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::CREATED, Said(self.0, self.1)).into_response()
+    }
+}
+
 /// 200 with data and no message.
 #[derive(Debug)]
 pub struct Data<T>(pub T);
@@ -363,6 +373,7 @@ fn flaw(field: &str, flaw: Flaw) -> String {
         Flaw::TooLong(most) => format!("{field} maksimal {most} karakter"),
         Flaw::OutOfRange(least, most) => format!("{field} harus antara {least} dan {most}"),
         Flaw::NotOneOf(words) => format!("{field} harus salah satu dari: {}", words.join(", ")),
+        Flaw::NotAPin => format!("{field} harus 4 sampai 8 angka"),
         Flaw::NotAPicture => format!("{field} harus berupa gambar PNG atau JPEG yang valid"),
     }
 }

@@ -76,6 +76,8 @@ pub enum Flaw {
     NotOneOf(&'static [&'static str]),
     /// No picture, or one beyond the limits.
     NotAPicture,
+    /// Not four to eight digits.
+    NotAPin,
 }
 
 impl Fail {

@@ -13,6 +13,7 @@
 //! | [`scan`] | the gate: frames and scanners |
 //! | [`qrcode`] | the rotating QR |
 //! | [`kiosk`] | what the kiosk shows |
+//! | [`pairing`] | gate tablets and kiosks, let in with a code |
 //! | [`photos`] | pictures taken at a check-in |
 //! | [`status`] | how the box is |
 
@@ -32,6 +33,7 @@ use self::{
     attendance::{Arrivals, Guesses},
     auth::{Throttle, Verifier},
     fail::Fail,
+    pairing::Tries,
     scan::Repeats,
 };
 use crate::{node::Node, ui};
@@ -45,6 +47,7 @@ pub mod fail;
 mod kiosk;
 pub mod listen;
 mod observe;
+pub mod pairing;
 pub mod photos;
 pub mod qrcode;
 pub mod scan;
@@ -68,6 +71,7 @@ pub struct Web {
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) guesses: Arc<Guesses>,
+    pub(crate) tries: Arc<Tries>,
     pub(crate) repeats: Arc<Repeats>,
     /// One picture per core is decoded at a time.
     decoders: Arc<Semaphore>,
@@ -84,6 +88,7 @@ pub fn router(node: Node) -> Router {
         throttle: Arc::new(Throttle::new()),
         arrivals: Arc::new(Arrivals::default()),
         guesses: Arc::new(Guesses::new()),
+        tries: Arc::new(Tries::new()),
         repeats: Arc::new(Repeats::default()),
         decoders: Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from))),
         metrics: observe::recorder(),
@@ -95,9 +100,10 @@ pub fn router(node: Node) -> Router {
         .merge(scan::routes())
         .merge(qrcode::routes())
         .merge(kiosk::routes())
+        .merge(pairing::routes())
         .merge(status::routes());
     let all =
-        Router::new().nest("/api", api).merge(photos::routes()).merge(status::probes()).merge(ui::routes());
+        Router::new().nest("/api", api).merge(photos::routes()).merge(status::probes()).merge(ui::routes(&web));
     observe::outer(speak(all, &web), &web).with_state(web)
 }
 

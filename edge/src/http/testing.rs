@@ -43,9 +43,18 @@ pub fn at(time: &str) -> Millis {
 
 impl Served {
     pub async fn at(time: &str) -> Self {
-        let on = TestBox::demo(at(time)).await;
+        Self::over(TestBox::demo(at(time)).await)
+    }
+
+    /// A box that is there already.
+    pub fn over(on: TestBox) -> Self {
         let router = super::router(on.node().clone());
         Self { on, router }
+    }
+
+    /// The same disk, served by a new process.
+    pub async fn restart(self) -> Self {
+        Self::over(self.on.restart().await)
     }
 
     pub fn node(&self) -> &Node {

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/edge/0001_log.sql"),
     include_str!("../../../migrations/edge/0002_roster.sql"),
     include_str!("../../../migrations/edge/0003_web.sql"),
+    include_str!("../../../migrations/edge/0004_pairing.sql"),
 ];
 /// What every connection that writes must have, and what it then reads back as.
 const PRAGMAS: &[(&str, &str, i64)] = &[

@@ -9,17 +9,18 @@ mod pages;
 #[cfg(test)]
 mod tests;
 
-use axum::{Router, routing::get};
+use axum::{Router, middleware::from_fn_with_state, routing::get};
 
 pub use self::ca::IN_CLEAR;
-use crate::http::Web;
+use crate::http::{Web, pairing};
 
-pub fn routes() -> Router<Web> {
+pub fn routes(web: &Web) -> Router<Web> {
     Router::new()
         .route("/", get(pages::home))
         .route("/gate", get(pages::gate))
-        .route("/kiosk", get(pages::kiosk))
         .route("/status", get(pages::status))
+        .route_layer(from_fn_with_state(web.clone(), pairing::keep_kiosks))
+        .route("/kiosk", get(pages::kiosk))
         .route("/c/{token}", get(pages::check_in))
         .route("/ca", get(ca::show))
         .route("/ca.crt", get(ca::der))

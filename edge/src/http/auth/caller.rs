@@ -17,6 +17,7 @@ use crate::http::{
     Web,
     extract::Peer,
     fail::{Fail, NoSession},
+    pairing::{self, Paired, Purpose},
 };
 
 /// Somebody who is signed in and active in the roster as it is now.
@@ -32,6 +33,12 @@ impl FromRequestParts<Web> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Fail> {
         let bearer = bearer(parts).ok_or(Fail::Unauthenticated(NoSession::Missing))?.to_owned();
+        if bearer.starts_with(pairing::PREFIX) {
+            let peer = Peer::from_request_parts(parts, web).await?;
+            let device = Paired::of(parts, &peer, web).await?;
+            let unknown = Fail::Unauthenticated(NoSession::Invalid);
+            return Err(device.map_or(unknown, |_| Fail::Denied(NO_PERSON)));
+        }
         let session = digest(&bearer);
         let known = store::find(web.node.store(), session.clone()).await?;
         if known.is_some_and(|s| s.ended) {
@@ -61,7 +68,7 @@ fn of_box(web: &Web, session: store::Session, now: Millis) -> Result<Person, NoS
 }
 
 /// The token of `Authorization: Bearer …`.
-fn bearer(parts: &Parts) -> Option<&str> {
+pub fn bearer(parts: &Parts) -> Option<&str> {
     let (scheme, token) = parts.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
@@ -139,33 +146,68 @@ impl Permission for Keep {
     }
 }
 
-/// Somebody signed in with `P`, or anybody at the box itself: who stands at its keyboard has the box. A gate at the box
-/// scans again after a reload without a login in the morning rush; every other gate signs in once.
-async fn here_or<P: Permission>(parts: &mut Parts, web: &Web) -> Result<Option<UserId>, Fail> {
-    let is_here = Peer::from_request_parts(parts, web).await?.is_here();
+/// Where somebody stands who asks for what a gate, a screen or a keeper may.
+struct Standing {
+    /// Who is signed in there.
+    person: Option<UserId>,
+    /// As what the device was paired.
+    device: Option<Paired>,
+}
+
+/// Somebody signed in with `P`, a device that was paired for `purpose`, or anybody at the box itself: who stands at its
+/// keyboard has the box. A gate at the box or a paired one scans again after a reload without a login in the morning rush. A
+/// device is never more than what it was paired for, at the box neither: people walk up to a kiosk.
+async fn standing<P: Permission>(
+    parts: &mut Parts,
+    web: &Web,
+    purpose: Option<Purpose>,
+) -> Result<Standing, Fail> {
+    let peer = Peer::from_request_parts(parts, web).await?;
+    let device = Paired::of(parts, &peer, web).await?;
+    let is_meant = device.as_ref().is_some_and(|device| Some(device.purpose) == purpose);
     match Allowed::<P>::from_request_parts(parts, web).await {
-        Ok(allowed) => Ok(Some(allowed.id)),
-        Err(Fail::Unauthenticated(_)) if is_here => Ok(None),
+        Ok(allowed) => Ok(Standing { person: Some(allowed.id), device: device.filter(|_| is_meant) }),
+        Err(Fail::Unauthenticated(_) | Fail::Denied(_)) if is_meant => Ok(Standing { person: None, device }),
+        Err(Fail::Unauthenticated(_)) if device.is_some() => Err(Fail::Denied(NO_PERSON)),
+        Err(Fail::Unauthenticated(_)) if peer.is_here() => Ok(Standing { person: None, device: None }),
         Err(fail) => Err(fail),
     }
 }
 
-/// A gate: at the box itself, or with a login that may scan students.
+/// What a paired device reads that asks for more than it was paired for.
+const NO_PERSON: &str = "Perangkat ini tidak dipasangkan untuk itu";
+
+/// Somebody signed in with `P`, or anybody at the box itself.
+#[derive(Debug)]
+pub struct AtBoxOr<P>(PhantomData<P>);
+
+impl<P: Permission> FromRequestParts<Web> for AtBoxOr<P> {
+    type Rejection = Fail;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Fail> {
+        standing::<P>(parts, web, None).await.map(|_| Self(PhantomData))
+    }
+}
+
+/// A gate: at the box itself, a paired one, or with a login that may scan students.
 #[derive(Debug)]
 pub struct AtGate {
     /// Who stands there, when he said so.
     pub operator: Option<UserId>,
+    /// What the gate is called, when it was paired.
+    pub name: Option<String>,
 }
 
 impl FromRequestParts<Web> for AtGate {
     type Rejection = Fail;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Fail> {
-        Ok(Self { operator: here_or::<ScanStudents>(parts, web).await? })
+        let Standing { person, device } = standing::<ScanStudents>(parts, web, Some(Purpose::Gate)).await?;
+        Ok(Self { operator: person, name: device.map(|device| device.name) })
     }
 }
 
-/// A screen that shows the rotating QR: at the box itself, or with a login that may.
+/// A screen that shows the rotating QR: at the box itself, a paired kiosk, or with a login that may.
 #[derive(Debug)]
 pub struct AtScreen;
 
@@ -173,18 +215,9 @@ impl FromRequestParts<Web> for AtScreen {
     type Rejection = Fail;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Fail> {
-        here_or::<ShowQr>(parts, web).await.map(|_| Self)
+        standing::<ShowQr>(parts, web, Some(Purpose::Kiosk)).await.map(|_| Self)
     }
 }
 
 /// Whoever keeps the box: at the box itself, or an admin.
-#[derive(Debug)]
-pub struct Keeper;
-
-impl FromRequestParts<Web> for Keeper {
-    type Rejection = Fail;
-
-    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Fail> {
-        here_or::<Keep>(parts, web).await.map(|_| Self)
-    }
-}
+pub type Keeper = AtBoxOr<Keep>;

@@ -22,9 +22,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use self::{
-    caller::{Allowed, AtGate, AtScreen, Caller, Keeper, Permission, ScanStudents, ShowQr},
-    password::Verifier,
-    throttle::Throttle,
+    caller::{
+        Allowed, AtBoxOr, AtGate, AtScreen, Caller, Keep, Keeper, Permission, ScanStudents, ShowQr, bearer,
+    },
+    password::{Verifier, hash},
+    store::forget,
+    throttle::{Throttle, slow_down},
 };
 use super::{
     Web,
@@ -106,6 +109,6 @@ impl Login {
 }
 
 /// What is stored of a token.
-fn digest(token: &str) -> String {
+pub fn digest(token: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(token))
 }

@@ -14,7 +14,7 @@ use argon2::{
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 use zeroize::Zeroizing;
 
-use crate::http::fail::Fail;
+use crate::{http::fail::Fail, ids::Ids};
 
 /// The parameters of the cloud's verifiers, which an unknown login is made to cost: OWASP ASVS 5.0, appendix C.
 const MEMORY_KIB: u32 = 19_456;
@@ -46,21 +46,41 @@ impl Verifier {
         if password.is_empty() || password.len() > LONGEST {
             return Ok(false);
         }
+        Ok(self.in_turn(move || compare(&password, stored.as_deref())).await??)
+    }
+
+    /// A verifier for a short secret of this box's own, such as a PIN.
+    pub async fn hash(&self, secret: String, ids: &Ids) -> Result<String, Fail> {
+        let (secret, salt) = (Zeroizing::new(secret), ids.bytes());
+        Ok(self.in_turn(move || hash(&secret, &salt)).await??)
+    }
+
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fail> {
         let busy = || Fail::Busy(Duration::from_secs(5));
         let permit = timeout(LONGEST_WAIT, Arc::clone(&self.0).acquire_owned()).await.map_err(|_| busy())?;
         let permit = permit.map_err(|_| busy())?;
         let done = spawn_blocking(move || {
-            let answer = compare(&password, stored.as_deref());
+            let answer = work();
             drop(permit);
             answer
         });
-        Ok(done.await.map_err(anyhow::Error::from)??)
+        Ok(done.await.map_err(anyhow::Error::from)?)
     }
 }
 
-fn compare(password: &str, stored: Option<&str>) -> anyhow::Result<bool> {
+fn argon2() -> anyhow::Result<Argon2<'static>> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|e| anyhow!("parameters: {e}"))?;
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// Blocks for as long as a login does.
+pub fn hash(secret: &str, salt: &[u8; 16]) -> anyhow::Result<String> {
+    let hash = argon2()?.hash_password_with_salt(secret.as_bytes(), salt);
+    Ok(hash.map_err(|e| anyhow!("cannot hash: {e}"))?.to_string())
+}
+
+fn compare(password: &str, stored: Option<&str>) -> anyhow::Result<bool> {
+    let argon2 = argon2()?;
     let Some(stored) = stored else {
         argon2
             .hash_password_with_salt(password.as_bytes(), &[0; 16])

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use crate::{
     http::fail::Fail,
-    store::{NotSaved, Store},
+    store::{NotSaved, Store, Tx},
 };
 
 /// What is known of a token.
@@ -57,4 +57,10 @@ pub async fn find(store: &Store, token: String) -> Result<Option<Session>, Fail>
             .optional()
     });
     Ok(found.await?)
+}
+
+/// Every session ends: the numbers of people are another school's now.
+pub fn forget(tx: &Tx<'_>) -> Result<(), NotSaved> {
+    tx.execute("DELETE FROM web_session", [])?;
+    Ok(())
 }

@@ -32,12 +32,13 @@ impl Throttle {
 
     /// Counts one attempt, right or wrong.
     pub fn attempt(&self, account: &str, address: &str) -> Result<(), Fail> {
-        check(&self.addresses, address)?;
-        check(&self.accounts, account)
+        slow_down(&self.addresses, address)?;
+        slow_down(&self.accounts, account)
     }
 }
 
-fn check(limiter: &DefaultKeyedRateLimiter<String>, key: &str) -> Result<(), Fail> {
+/// Counts one attempt of whatever `key` names.
+pub fn slow_down(limiter: &DefaultKeyedRateLimiter<String>, key: &str) -> Result<(), Fail> {
     if limiter.len() > KEYS {
         limiter.retain_recent();
     }

@@ -82,7 +82,7 @@ async fn frame(
     headers: HeaderMap,
     RawBody(bytes): RawBody,
 ) -> Result<Response, Fail> {
-    let name = gate_name(&web, at.gate)?;
+    let name = gate_name(&web, &gate, at.gate)?;
     let frame = match essence(&headers).as_deref() {
         Some("image/png" | "image/jpeg") => Frame::Encoded(bytes),
         Some("application/octet-stream") => Frame::Grey {
@@ -125,7 +125,7 @@ struct One {
 }
 
 async fn one(State(web): State<Web>, gate: AtGate, Body(one): Body<One>) -> Result<Response, Fail> {
-    let name = gate_name(&web, one.gate)?;
+    let name = gate_name(&web, &gate, one.gate)?;
     let given = |text: Option<String>| text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty());
     let code = given(one.number)
         .map(Code::Number)
@@ -149,7 +149,9 @@ async fn scan(web: &Web, gate: &AtGate, name: String, direction: Option<Directio
     outcome
 }
 
-fn gate_name(web: &Web, asked: Option<String>) -> Result<String, Fail> {
+/// A paired gate is called as it was then, whatever its page says.
+fn gate_name(web: &Web, gate: &AtGate, asked: Option<String>) -> Result<String, Fail> {
+    let asked = gate.name.clone().or(asked);
     let asked = asked.map(|g| g.trim().to_owned()).filter(|g| !g.is_empty());
     match asked {
         Some(name) if name.chars().count() > LONGEST_GATE => {
@@ -179,14 +181,14 @@ struct GateState {
     latest: Vec<Outcome>,
 }
 
-async fn state(State(web): State<Web>, _: AtGate) -> Result<Data<GateState>, Fail> {
+async fn state(State(web): State<Web>, at: AtGate) -> Result<Data<GateState>, Fail> {
     let roster = web.node.roster();
     let now = web.node.trusted_now();
     let zone = roster.schedule().zone;
     let status = web.node.sync_status().await;
     Ok(Data(GateState {
         school: roster.institution.name.clone(),
-        gate: web.node.config().gate_name.clone(),
+        gate: at.name.unwrap_or_else(|| web.node.config().gate_name.clone()),
         now: now.time,
         zone: zone.name(),
         zone_name: zone.abbreviation(now.time),

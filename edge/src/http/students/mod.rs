@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Web,
     attendance::position,
-    auth::{Allowed, ScanStudents},
+    auth::{Allowed, AtGate, ScanStudents},
     dialect::{Attendance, Data, Passed, Said, Student},
     extract::{Body, Params, Segment},
     fail::{Fail, Flaw},
@@ -44,18 +44,14 @@ struct Scan {
     photo: Option<String>,
 }
 
-async fn scan(
-    State(web): State<Web>,
-    teacher: Allowed<ScanStudents>,
-    Body(scan): Body<Scan>,
-) -> Result<Passed, Fail> {
+async fn scan(State(web): State<Web>, gate: AtGate, Body(scan): Body<Scan>) -> Result<Passed, Fail> {
     let request = ScanRequest {
         code: code(scan.qr_code, scan.nisn_nip_nik)?,
         direction: Some(scan.direction.unwrap_or(Direction::CheckIn)),
         class: scan.class_id.map(ClassId),
         position: position(scan.latitude, scan.longitude, scan.accuracy)?,
-        gate: web.node.config().gate_name.clone(),
-        operator: Some(teacher.id),
+        gate: gate.name.unwrap_or_else(|| web.node.config().gate_name.clone()),
+        operator: gate.operator,
     };
     let photo = Photo::read(&web, scan.photo).await?;
     let scanned = web.node.scan(request).await?;
