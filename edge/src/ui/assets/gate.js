@@ -46,6 +46,7 @@ function show(result) {
   const look = { ...BAD, ...SHOWN[result.outcome] };
   const flash = $("flash");
   flash.dataset.outcome = result.outcome;
+  flash.dataset.sound = look.sound;
   flash.dataset.tone = look.tone && look.sound === "bad" ? "bad" : "good";
   $("flash-icon").textContent = look.icon;
   $("flash-word").textContent = (look.word ?? (() => result.message))(result);
