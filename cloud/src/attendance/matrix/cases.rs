@@ -85,13 +85,9 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
         ("POST", "/api/holidays/prefill") => json(json!({"year": 2026})),
         ("PUT", "/api/holidays/{id}") => to(s.holiday, json!({"name": "Cuti bersama Natal"})),
         ("DELETE", "/api/holidays/{id}") => of(s.holiday),
-        ("GET", "/api/recap/class/{id}" | "/api/recap/class/{id}.xlsx" | "/api/recap/class/{id}.pdf") => {
-            of(s.class)
-        }
-        (
-            "GET",
-            "/api/holidays" | "/api/recap/school" | "/api/recap/school.xlsx" | "/api/recap/school.pdf",
-        ) => nothing(),
+        ("GET", "/api/recap/class/{id}") => of(s.class),
+        ("GET", "/api/holidays" | "/api/recap/school" | "/api/offline-sync/logs") => nothing(),
+        ("GET", "/api/offline-sync/logs/{log}/records") => key(&s.log.to_string()),
         ("POST", "/api/student-attendance/scan-qr") => json(
             json!({"nisn_nip_nik": "1101", "class_id": s.class, "latitude": -6.2, "longitude": 106.8166}),
         ),

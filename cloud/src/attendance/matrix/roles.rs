@@ -15,6 +15,10 @@ pub fn expected(permission: &str) -> (&'static [&'static str], &'static str) {
             (&["guru", "pegawai", "admin"], "Hanya guru yang dapat melakukan absensi siswa")
         }
         "attendance.records.correct" => (&["guru", "admin"], NOT_ALLOWED),
+        "attendance.recap.read" => (&["guru", "kepala_sekolah", "admin"], NOT_ALLOWED),
+        "attendance.recap.school" => {
+            (&["kepala_sekolah", "admin"], "Hanya kepala sekolah atau admin yang dapat melihat rekap sekolah")
+        }
         "attendance.holidays.write" => (&["admin"], NOT_ALLOWED),
         "attendance.leaves.decide" | "attendance.announcements.write" => {
             (&["kepala_sekolah", "admin"], NOT_ALLOWED)
