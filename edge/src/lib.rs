@@ -12,12 +12,14 @@
 //! | [`roster`] | the school from the cloud |
 //! | [`http`], [`ui`] | API and pages on the school's network |
 //! | [`tls`], [`mdns`] | HTTPS and the box's name in the school's network |
+//! | [`backup`] | a copy of all this in one file, and a box rebuilt from it and the cloud |
 //! | [`membership`], [`link`] | which school the box belongs to, and the line to its cloud |
 //! | [`enrol`] | joining a school |
 //! | [`cli`] | the commands |
 //! | [`clock`], [`ids`], [`config`] | where time, randomness and settings come from |
 
 pub mod attendance;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;

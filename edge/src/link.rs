@@ -1,6 +1,6 @@
 //! The line to the cloud: signed requests, no redirects, and no belief in what comes back until it is proven.
 
-use std::time::Duration;
+use std::{io::Read as _, time::Duration};
 
 use hadir_shared::{
     ids::DeviceId,
@@ -9,10 +9,11 @@ use hadir_shared::{
 };
 use reqwest::{
     Client, Method,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER},
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::ids::Ids;
 
@@ -79,16 +80,21 @@ impl Link {
     }
 
     pub async fn get(&self, target: &str) -> Result<Answer, Unreachable> {
-        self.send(Method::GET, target, Vec::new(), None).await
+        self.ask(target, self.ids.random_uuid()).await
+    }
+
+    /// As [`Self::get`], with a nonce that the answer will name.
+    pub async fn ask(&self, target: &str, nonce: Uuid) -> Result<Answer, Unreachable> {
+        self.send(Method::GET, target, nonce, Vec::new(), None).await
     }
 
     pub async fn post_json(&self, target: &str, body: Vec<u8>) -> Result<Answer, Unreachable> {
-        self.send(Method::POST, target, body, Some("identity")).await
+        self.send(Method::POST, target, self.ids.random_uuid(), body, Some("identity")).await
     }
 
     /// `body` is JSON compressed with zstd.
     pub async fn post_zstd(&self, target: &str, body: Vec<u8>) -> Result<Answer, Unreachable> {
-        self.send(Method::POST, target, body, Some("zstd")).await
+        self.send(Method::POST, target, self.ids.random_uuid(), body, Some("zstd")).await
     }
 
     /// Whether the cloud says it is well.
@@ -100,12 +106,15 @@ impl Link {
         &self,
         method: Method,
         target: &str,
+        nonce: Uuid,
         body: Vec<u8>,
         encoding: Option<&str>,
     ) -> Result<Answer, Unreachable> {
-        let mut request = self.http.request(method.clone(), format!("{}{target}", self.base));
+        let mut request = self
+            .http
+            .request(method.clone(), format!("{}{target}", self.base))
+            .header(ACCEPT_ENCODING, "zstd");
         if let Some((device, key)) = &self.signer {
-            let nonce = self.ids.random_uuid();
             let signed =
                 SignedRequest { device: *device, nonce, method: method.as_str(), target, body: &body };
             request = request
@@ -122,6 +131,7 @@ impl Link {
         let mut response = request.body(body).send().await?;
         let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let content_type = text(CONTENT_TYPE).unwrap_or_default();
+        let packed = text(CONTENT_ENCODING);
         let retry_after = text(RETRY_AFTER).and_then(|v| v.trim().parse().ok()).map(Duration::from_secs);
         let status = response.status().as_u16();
         let mut body = Vec::new();
@@ -131,6 +141,31 @@ impl Link {
             }
             body.extend_from_slice(&part);
         }
+        let body = if packed.as_deref() == Some("zstd") { unpack(&body)? } else { body };
         Ok(Answer { status, content_type, retry_after, body })
+    }
+}
+
+/// No more than an answer may have: a few bytes can say a great many.
+fn unpack(packed: &[u8]) -> Result<Vec<u8>, Unreachable> {
+    let broken = |error: std::io::Error| Unreachable(format!("the answer cannot be unpacked: {error}"));
+    let most = MAX_ANSWER as u64 + 1;
+    let mut body = Vec::new();
+    zstd::Decoder::new(packed).and_then(|all| all.take(most).read_to_end(&mut body)).map_err(broken)?;
+    if body.len() > MAX_ANSWER { Err(Unreachable("the answer has no end".into())) } else { Ok(body) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_unpacked_whole_and_never_without_end() {
+        let packed = zstd::encode_all(&b"{\"logs\":[]}"[..], 3).unwrap();
+        assert_eq!(unpack(&packed).unwrap(), b"{\"logs\":[]}");
+        assert!(unpack(&packed[..packed.len() - 3]).is_err(), "cut off");
+        let endless = zstd::encode_all(std::io::repeat(0).take(MAX_ANSWER as u64 + 1), 3).unwrap();
+        assert!(endless.len() < 64 * 1024);
+        assert!(unpack(&endless).is_err());
     }
 }

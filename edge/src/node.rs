@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     attendance::{self, Gate},
+    backup,
     clock::Timekeeper,
     config::Config,
     ids::Ids,
@@ -308,6 +309,7 @@ impl Node {
             roster_cursor: view.cursor,
             roster_pulled_at: view.pulled_at,
             disk_free_bytes: inner.store.disk_free(),
+            last_backup: backup::last(inner.store.data_dir()),
             https: self.tls().map(Tls::told),
             now: now.time,
         }

@@ -18,7 +18,10 @@ use crate::{
     tls,
 };
 
+mod backup;
+mod drill;
 mod enroll;
+mod restore;
 mod run;
 mod status;
 mod verify;
@@ -44,6 +47,12 @@ enum Command {
     Status(status::Status),
     /// Checks the database, the whole chain of every log, and that the attendance is what the logs say.
     Verify,
+    /// Copies everything the box keeps into one file, while it records.
+    Backup(backup::Backup),
+    /// Puts a box where none is, out of a backup and what the cloud holds beyond it.
+    Restore(restore::Restore),
+    /// Rebuilds the box in another place, as if it were dead, and shows whether both copies are equal.
+    Drill(drill::Drill),
     /// The configuration.
     Config {
         #[command(subcommand)]
@@ -64,10 +73,14 @@ pub enum Exit {
     Wrong = 1,
     /// 65: what is on the disk is not right.
     Data = 65,
+    /// 66: what should be read is not there.
+    NoInput = 66,
     /// 69: the other side cannot be reached, or refuses.
     Unavailable = 69,
     /// 70: our own fault.
     Software = 70,
+    /// 73: something else is where it should be put.
+    CannotCreate = 73,
     /// 74: the disk fails.
     Disk = 74,
     /// 75: another try may succeed.
@@ -131,6 +144,9 @@ fn command(arguments: Arguments) -> Result<(), Failed> {
         Command::Enroll(enroll) => runtime.block_on(enroll::enroll(config, enroll)),
         Command::Status(status) => runtime.block_on(status::status(config, &status)),
         Command::Verify => verify::verify(&config),
+        Command::Backup(backup) => backup::backup(&config, &backup),
+        Command::Restore(restore) => runtime.block_on(restore::restore(&config, &restore)),
+        Command::Drill(drill) => runtime.block_on(drill::drill(&config, drill)),
         Command::Config { .. } => Ok(()),
     }
 }

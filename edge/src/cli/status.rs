@@ -73,6 +73,13 @@ fn in_words(status: &SyncStatus, is_running: bool) -> String {
     line("store", &format!("{:?}", status.store));
     line("clock", &format!("{}, off by {:?} ms", status.clock_grade.as_str(), status.clock_offset_ms));
     line("roster", &format!("position {}, pulled {}", status.roster_cursor, at(status.roster_pulled_at)));
+    line(
+        "backup",
+        &status.last_backup.map_or_else(
+            || "none".into(),
+            |last| format!("{}, up to record {}", at(Some(last.at)), last.recorded),
+        ),
+    );
     for (verdict, count) in &status.verdicts {
         line(verdict, &count.to_string());
     }

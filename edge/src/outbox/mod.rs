@@ -21,7 +21,7 @@ use hadir_shared::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::tls::Https;
+use crate::{backup::LastBackup, tls::Https};
 
 /// Whether the last contact with the cloud succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +89,9 @@ pub struct SyncStatus {
     pub roster_cursor: u64,
     pub roster_pulled_at: Option<Millis>,
     pub disk_free_bytes: Option<u64>,
+    /// `None` where no backup was made yet.
+    #[serde(default)]
+    pub last_backup: Option<LastBackup>,
     /// `None` where the box serves no HTTPS.
     #[serde(default)]
     pub https: Option<Https>,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::FailedRecord;
 use crate::{
     attendance::store::{At, take},
-    store::{NotSaved, Tx, log},
+    store::{NotSaved, Position, Tx, log},
 };
 
 /// Failed records shown at once.
@@ -74,8 +74,19 @@ pub fn keep(
 /// Leaves the open log and carries everything over that the cloud has not proven to hold of it.
 pub fn fork(tx: &mut Tx<'_>, new: LogId, now: Millis) -> Result<u64, NotSaved> {
     let left = tx.position();
+    carry_over(tx, &left, new, now, "the cloud knows another history of it")
+}
+
+/// Opens a log, and carries over what the cloud has not proven to hold of `left`. Answers how many records that were.
+pub fn carry_over(
+    tx: &mut Tx<'_>,
+    left: &Position,
+    new: LogId,
+    now: Millis,
+    because: &str,
+) -> Result<u64, NotSaved> {
     let unproven = log::records(tx, left.number, left.acked.seq + 1, usize::MAX)?;
-    tx.open_log(new, left.institution, left.device, now, "the cloud knows another history of it")?;
+    tx.open_log(new, left.institution, left.device, now, because)?;
     for kept in &unproven {
         // Unknown fields stay: the value is changed, not read and written anew.
         let mut value: serde_json::Value =

@@ -68,11 +68,30 @@ impl Tx<'_> {
             return Err(NotSaved::Rejected);
         }
         let head = self.position.head.append(self.position.log, body.as_bytes());
-        self.conn
-            .prepare_cached("INSERT INTO log (log, seq, kind, body, hash) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![self.position.number, head.seq, kind, body, head.hash.0])?;
+        insert_record(self.conn, self.position.number, head, kind, body)?;
         self.position.head = head;
         Ok(head.seq)
+    }
+
+    /// Puts records back that the cloud holds of a log and the box lost, behind the last one that is here, and moves the
+    /// log's watermark to `acked`, which the cloud has proven to hold. Kinds and bodies, in order.
+    pub fn put_back(
+        &mut self,
+        log: &Position,
+        records: &[(&str, &str)],
+        acked: Head,
+        prunable_through: u64,
+    ) -> Result<(), NotSaved> {
+        let mut head = log.head;
+        for (kind, body) in records {
+            head = head.append(log.log, body.as_bytes());
+            insert_record(self.conn, log.number, head, kind, body)?;
+        }
+        acknowledge(self.conn, log.number, acked, prunable_through)?;
+        if log.number == self.position.number {
+            self.position = Position { head, acked, prunable_through, ..self.position };
+        }
+        Ok(())
     }
 
     /// Leaves the open log, which stays on disk, and opens an empty one.
@@ -95,14 +114,25 @@ impl Tx<'_> {
 
     /// Moves the watermark: the cloud has proven that it holds everything up to `acked`.
     pub fn acknowledge(&mut self, acked: Head, prunable_through: u64) -> Result<(), NotSaved> {
-        self.conn.execute(
-            "UPDATE logs SET acked_through = ?1, acked_hash = ?2, prunable_through = ?3 WHERE number = ?4",
-            params![acked.seq, acked.hash.0, prunable_through, self.position.number],
-        )?;
+        acknowledge(self.conn, self.position.number, acked, prunable_through)?;
         self.position.acked = acked;
         self.position.prunable_through = prunable_through;
         Ok(())
     }
+}
+
+fn insert_record(conn: &Connection, log: i64, at: Head, kind: &str, body: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached("INSERT INTO log (log, seq, kind, body, hash) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![log, at.seq, kind, body, at.hash.0])?;
+    Ok(())
+}
+
+fn acknowledge(conn: &Connection, log: i64, acked: Head, prunable_through: u64) -> rusqlite::Result<()> {
+    conn.execute(
+        "UPDATE logs SET acked_through = ?1, acked_hash = ?2, prunable_through = ?3 WHERE number = ?4",
+        params![acked.seq, acked.hash.0, prunable_through, log],
+    )?;
+    Ok(())
 }
 
 /// Opens an empty log.

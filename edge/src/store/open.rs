@@ -99,6 +99,29 @@ pub fn reader(data_dir: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(conn)
 }
 
+/// Writes a copy of the database as it is at one moment, while it is written to. The copy is a database of its own, and not
+/// synced.
+pub fn copy(data_dir: &Path, to: &Path) -> Result<(), OpenError> {
+    let path = file_in(data_dir);
+    // Not `reader`: its connection may write nowhere at all.
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(uri(&path), flags)?;
+    conn.busy_timeout(Duration::from_secs(5))?;
+    recognise(&conn, &path)?;
+    conn.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+    Ok(())
+}
+
+/// The schema of a database that is open, and fails when this program does not know it.
+pub fn known_schema(conn: &Connection) -> Result<i64, OpenError> {
+    let schema: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if schema > i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX) {
+        return Err(OpenError::Newer(schema));
+    }
+    Ok(schema)
+}
+
 /// An empty database of the same form, for working something out beside the real one.
 pub fn in_memory() -> rusqlite::Result<Connection> {
     let conn = Connection::open_in_memory()?;
@@ -111,6 +134,12 @@ pub fn in_memory() -> rusqlite::Result<Connection> {
 /// SQLite's own look at the file's structure.
 pub fn quick_check(conn: &Connection) -> Result<(), OpenError> {
     let said: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if said == "ok" { Ok(()) } else { Err(OpenError::Damaged(said)) }
+}
+
+/// As [`quick_check`], and that every index says what its table says. Slower.
+pub fn integrity_check(conn: &Connection) -> Result<(), OpenError> {
+    let said: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if said == "ok" { Ok(()) } else { Err(OpenError::Damaged(said)) }
 }
 
@@ -163,11 +192,8 @@ fn make_safe(conn: &Connection) -> Result<(), OpenError> {
 
 fn migrate(conn: &mut Connection) -> Result<(), OpenError> {
     let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let done: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let done = known_schema(&tx)?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if done > known {
-        return Err(OpenError::Newer(done));
-    }
     if done == known {
         return Ok(());
     }
@@ -180,7 +206,7 @@ fn migrate(conn: &mut Connection) -> Result<(), OpenError> {
 }
 
 /// Makes a folder and its parents, each of them on disk before the next.
-fn make_folder(folder: &Path) -> Result<(), OpenError> {
+pub fn make_folder(folder: &Path) -> Result<(), OpenError> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
@@ -195,7 +221,8 @@ fn make_folder(folder: &Path) -> Result<(), OpenError> {
     sync(parent)
 }
 
-fn sync(path: &Path) -> Result<(), OpenError> {
+/// What was written to a file, or made in a folder, is on the disk.
+pub fn sync(path: &Path) -> Result<(), OpenError> {
     File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(|error| OpenError::Io { path: path.into(), error })

@@ -1,6 +1,6 @@
 //! Secrets on the disk are sealed with a key that only the box's own user can read.
 //!
-//! It protects what a copied database or a backup would show, not a box whose whole disk was taken.
+//! It protects what a copied database would show, not a box whose whole disk was taken, and not a backup: that holds the key.
 
 use std::{
     fs::{self, OpenOptions},
