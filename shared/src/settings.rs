@@ -51,6 +51,11 @@ pub const ALL: &[Setting] = &[
         default: "10",
         description: "Interval pergantian QR Code dinamis dalam detik",
     },
+    Setting {
+        key: "kiosk_people",
+        default: "initials",
+        description: "Orang di layar kiosk: initials, names atau none",
+    },
     Setting { key: "timezone", default: "Asia/Jakarta", description: "Zona waktu sekolah" },
     Setting { key: "school_days", default: "1-6", description: "Hari sekolah (1 = Senin)" },
     Setting { key: "app_name", default: "Hadir", description: "Nama aplikasi" },
@@ -71,6 +76,15 @@ pub struct Invalid {
     pub problem: &'static str,
 }
 
+/// How a kiosk, which everybody walks past, tells who passed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KioskPeople {
+    Initials,
+    /// First name and an initial.
+    Names,
+    Nobody,
+}
+
 /// A school's settings, as values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -80,6 +94,7 @@ pub struct Settings {
     pub checkin_start: NaiveTime,
     pub schedule: Schedule,
     pub qr_interval: Interval,
+    pub kiosk_people: KioskPeople,
     pub school_days: SchoolDays,
     pub app_name: String,
     pub school_name: String,
@@ -129,6 +144,12 @@ impl Settings {
             qr_interval: text("qr_refresh_interval").parse().ok().and_then(Interval::seconds).ok_or_else(
                 || invalid("qr_refresh_interval", "harus berupa bilangan detik antara 1 dan 600"),
             )?,
+            kiosk_people: match text("kiosk_people") {
+                "initials" => KioskPeople::Initials,
+                "names" => KioskPeople::Names,
+                "none" => KioskPeople::Nobody,
+                _ => return Err(invalid("kiosk_people", "harus initials, names atau none")),
+            },
             school_days: text("school_days").parse().map_err(|_| {
                 invalid("school_days", "harus berupa hari seperti 1-6 atau 1,2,3 (1 = Senin)")
             })?,
@@ -214,6 +235,7 @@ mod tests {
             ("school_longitude", "timur"),
             ("school_area", "1,2"),
             ("geofence_policy", "maybe"),
+            ("kiosk_people", "everybody"),
             ("checkin_start", "25:00:00"),
             ("checkin_end", "half past seven"),
             ("late_grace_minutes", "-1"),

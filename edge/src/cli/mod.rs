@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod backup;
+mod devices;
 mod drill;
 mod enroll;
 mod restore;
@@ -45,6 +46,8 @@ enum Command {
     Enroll(enroll::Enroll),
     /// What is recorded, sent and refused.
     Status(status::Status),
+    /// Paired gates and kiosks.
+    Devices(devices::Devices),
     /// Checks the database, the whole chain of every log, and that the attendance is what the logs say.
     Verify,
     /// Copies everything the box keeps into one file, while it records.
@@ -69,7 +72,7 @@ enum ConfigCommand {
 /// How a command ended badly, in the words of sysexits.h.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 1: `verify` looked, and something is wrong.
+    /// 1: `verify` looked, and something is wrong; what was named is not there.
     Wrong = 1,
     /// 65: what is on the disk is not right.
     Data = 65,
@@ -143,6 +146,7 @@ fn command(arguments: Arguments) -> Result<(), Failed> {
         Command::Run => runtime.block_on(run::run(config)),
         Command::Enroll(enroll) => runtime.block_on(enroll::enroll(config, enroll)),
         Command::Status(status) => runtime.block_on(status::status(config, &status)),
+        Command::Devices(asked) => runtime.block_on(devices::devices(config, asked)),
         Command::Verify => verify::verify(&config),
         Command::Backup(backup) => backup::backup(&config, &backup),
         Command::Restore(restore) => runtime.block_on(restore::restore(&config, &restore)),

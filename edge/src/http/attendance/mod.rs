@@ -17,11 +17,14 @@ use axum::{
 use hadir_shared::{
     ids::UserId,
     qr,
-    rules::{fence::Position, status::Direction},
+    rules::{
+        fence::{self, Position},
+        status::Direction,
+    },
     time::SchoolDay,
     wire::roster::{Person, Role},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::{arrival::Arrivals, guesses::Guesses};
 use super::{
@@ -40,6 +43,7 @@ pub fn routes() -> Router<Web> {
         .route("/attendance/checkout", post(check_out))
         .layer(DefaultBodyLimit::max(photos::BODY_BYTES))
         .route("/attendance/history", get(history))
+        .route("/attendance/place", post(place))
 }
 
 /// May record the own arrival.
@@ -151,6 +155,38 @@ pub fn position(
     }
     let position = Position::new(latitude, longitude, accuracy);
     position.map(Some).ok_or_else(|| Fail::invalid("longitude", Flaw::OutOfRange(-180, 180)))
+}
+
+#[derive(Deserialize)]
+struct Place {
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    accuracy: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Judged {
+    /// `null` where the school has no bounds.
+    fence: Option<&'static str>,
+    /// Whether a passage from there is refused.
+    refused: bool,
+}
+
+/// What a passage from there would be taken for, before anybody passes. Nothing is kept.
+async fn place(
+    State(web): State<Web>,
+    _: Allowed<CheckIn>,
+    Body(place): Body<Place>,
+) -> Result<Data<Judged>, Fail> {
+    let position = position(place.latitude, place.longitude, place.accuracy)?;
+    let position = position.ok_or_else(|| Fail::invalid("latitude", Flaw::Missing))?;
+    let roster = web.node.roster();
+    let settings = &roster.settings;
+    let verdict = settings.fence.as_ref().map(|bounds| fence::judge(bounds, position));
+    Ok(Data(Judged {
+        fence: verdict.map(fence::Verdict::as_str),
+        refused: verdict.is_some_and(|verdict| settings.policy.refuses(verdict)),
+    }))
 }
 
 #[derive(Deserialize)]

@@ -311,3 +311,37 @@ async fn history_is_ones_own_and_paged_as_laravel_does() {
     let colleague = school.token("2002").await;
     assert_eq!(school.get("/api/attendance/history").bearer(&colleague).await.data()["total"], 0);
 }
+
+#[tokio::test]
+async fn a_telephone_learns_before_it_passes_what_its_place_is_taken_for() {
+    let school = Served::at("06:41:00").await;
+    let (token, admin) = (school.token("2001").await, school.token("5001").await);
+    let recorded = school.recorded();
+    let ask = |north: f64, accuracy: i64| {
+        let body = json!({"latitude": AT_SCHOOL.0 + north, "longitude": AT_SCHOOL.1, "accuracy": accuracy});
+        school.post("/api/attendance/place", body)
+    };
+    for (north, accuracy, fence) in [(0.0, 10, "inside"), (0.0012, 100, "uncertain"), (0.01, 10, "outside")] {
+        let judged = ask(north, accuracy).bearer(&token).await.data();
+        assert_eq!(judged, json!({"fence": fence, "refused": false}), "{north} ± {accuracy}");
+    }
+    ask(0.0, 10).await.refused(401, "Token tidak valid");
+    ask(0.0, 10)
+        .bearer(&admin)
+        .await
+        .refused(403, "Anda tidak memiliki izin untuk melakukan absensi mandiri");
+    ask(100.0, 10).bearer(&token).await.invalid(&["latitude"]);
+    school.post("/api/attendance/place", json!({})).bearer(&token).await.invalid(&["latitude"]);
+    school.post("/api/attendance/place", json!({"latitude": 1})).bearer(&token).await.invalid(&["longitude"]);
+    assert_eq!(school.recorded(), recorded);
+
+    let mut values: Value = serde_json::to_value(hadir_shared::demo::schools()[0].settings()).unwrap();
+    values["geofence_policy"] = "block".into();
+    let teacher = school.node().roster().person_by_number("2001").unwrap().clone();
+    school.shows(&[
+        Served::entry(entity::SETTINGS, "", &json!({"version": 1, "values": values})),
+        Served::entry(entity::PERSON, teacher.id.0, &serde_json::to_value(&teacher).unwrap()),
+    ]);
+    let judged = ask(0.01, 10).bearer(&token).await.data();
+    assert_eq!(judged, json!({"fence": "outside", "refused": true}));
+}

@@ -1,4 +1,4 @@
-// Talking to the box: a time limit on every call, the token of this device, the login when it is needed.
+// Talking to the box: a time limit on every call, the token of this device, the login or the pairing when it is needed.
 
 import { t } from "./language.js";
 
@@ -15,9 +15,8 @@ export function signOut() {
 }
 
 /** One call. Resolves to `{status, body}` for whatever the box says; rejects with `Unreachable`. */
-export async function call(path, { method = "GET", json, body, type, limit = 5000 } = {}) {
+export async function call(path, { method = "GET", json, body, type, token = localStorage.getItem(TOKEN), limit = 5000 } = {}) {
   const headers = {};
-  const token = localStorage.getItem(TOKEN);
   if (token) headers.authorization = `Bearer ${token}`;
   if (json) [headers["content-type"], body] = ["application/json", JSON.stringify(json)];
   else if (type) headers["content-type"] = type;
@@ -29,43 +28,88 @@ export async function call(path, { method = "GET", json, body, type, limit = 500
   }
 }
 
+/** What went wrong, in the words of the answer: of the first wrong field where fields are wrong. */
+export const why = (body) => (body.errors ? Object.values(body.errors)[0][0] : body.message);
+
+/** A number and a password for a token; throws what the person should read. */
+export async function login(nisn_nip_nik, password) {
+  const json = { nisn_nip_nik, password };
+  const { status, body } = await call("/api/auth/login", { method: "POST", json, token: null, limit: 15000 });
+  if (status !== 200) throw new Error(status === 401 ? t("NIP/NIK atau kata sandi salah", "Wrong number or password") : why(body));
+  return body.data;
+}
+
+/** Lets a form's button do `work` once at a time, and says beside it what went wrong. */
+export function submits(form, trouble, work) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    trouble.hidden = true;
+    try {
+      await work();
+    } catch (e) {
+      trouble.textContent = e instanceof Unreachable ? t("Kotak tidak menjawab", "The box does not answer") : e.message;
+      trouble.hidden = false;
+    } finally {
+      button.disabled = false;
+    }
+  });
+}
+
+const dialog = document.getElementById("login");
+const forms = { login: document.getElementById("login-form"), pair: document.getElementById("pair-form") };
+/** What this page's device may be paired as. */
+const purpose = ["gate", "kiosk"].find((one) => document.body.classList.contains(one));
 let asking;
-/** Asks for number and password until they are right. Several callers share one dialog. */
+let done;
+
+function show(which) {
+  for (const [name, form] of Object.entries(forms)) form.hidden = name !== which;
+  forms[which].querySelector("input").focus();
+}
+
+/** Asks until somebody has signed in or the device is paired. Several callers share one dialog. */
 export function signIn() {
-  asking ??= ask().finally(() => (asking = undefined));
+  asking ??= new Promise((resolve) => {
+    done = () => {
+      dialog.close();
+      asking = undefined;
+      resolve();
+    };
+    if (!dialog.open) dialog.showModal();
+    show(purpose ? "pair" : "login");
+  });
   return asking;
 }
 
-function ask() {
-  const dialog = document.getElementById("login");
-  const form = document.getElementById("login-form");
-  const trouble = document.getElementById("login-error");
+if (dialog) {
   dialog.addEventListener("cancel", (event) => event.preventDefault());
-  trouble.hidden = true;
-  if (!dialog.open) dialog.showModal();
-  return new Promise((done) => {
-    form.onsubmit = async (event) => {
-      event.preventDefault();
-      const button = form.querySelector("button");
-      button.disabled = true;
-      const json = { nisn_nip_nik: form.username.value, password: form.password.value };
-      try {
-        signOut();
-        const { status, body } = await call("/api/auth/login", { method: "POST", json, limit: 15000 });
-        if (status !== 200) throw new Error(status === 401 ? t("NIP/NIK atau kata sandi salah", "Wrong number or password") : body.message);
-        localStorage.setItem(TOKEN, body.data.token);
-        localStorage.setItem(NAME, body.data.user.name);
-        form.password.value = "";
-        dialog.close();
-        done();
-      } catch (e) {
-        trouble.textContent = e instanceof Unreachable ? t("Kotak tidak menjawab", "The box does not answer") : e.message;
-        trouble.hidden = false;
-      } finally {
-        button.disabled = false;
-      }
-    };
+  const { login: account, pair } = forms;
+  submits(account, document.getElementById("login-error"), async () => {
+    signOut();
+    const { token, user } = await login(account.username.value, account.password.value);
+    localStorage.setItem(TOKEN, token);
+    localStorage.setItem(NAME, user.name);
+    account.password.value = "";
+    done();
   });
+  document.getElementById("to-pair").hidden = !purpose;
+  document.getElementById("to-pair").addEventListener("click", () => show("pair"));
+  document.getElementById("to-login").addEventListener("click", () => show("login"));
+  pair.pin.required = purpose === "kiosk";
+  document.getElementById("pair-pin-row").hidden = purpose !== "kiosk";
+  submits(pair, document.getElementById("pair-error"), async () => {
+    const json = { code: pair.code.value, name: pair.device.value, pin: pair.pin.value };
+    const { status, body } = await call("/api/pairing", { method: "POST", json, token: null });
+    if (status !== 201) throw new Error(why(body));
+    pair.reset();
+    if (body.data.purpose !== purpose) location.assign(`/${body.data.purpose}`);
+    document.dispatchEvent(new Event("paired"));
+    done();
+  });
+  // A paired gate's cookie is good for another while.
+  if (purpose === "gate") call("/api/pairing", { token: null }).catch(() => {});
 }
 
 /** A call that signs in first when it must. */
