@@ -25,7 +25,7 @@ mod store;
 mod tests;
 
 /// `qr_token_used` of a row that nobody's card or phone made.
-const TOKEN: &str = "ALPHA";
+pub const TOKEN: &str = "ALPHA";
 /// Days that are caught up with after a standstill. What lies further back stays as it is known: the recap counts it anyway.
 const MOST_DAYS: u64 = 31;
 

@@ -121,8 +121,8 @@ async fn correct(
     let row = correctable(&mut tx, &who, id).await?;
     let status = Status::parse(&status).unwrap_or(Status::Alpha);
     let late_minutes = lateness(status, new.late_minutes, row.late_minutes)?;
-    let decided = store::New { status, late_minutes, reason: &reason, by: who.user };
-    let correction = store::insert(&mut tx, who.institution, &row, &decided, app.now()).await?;
+    let decided = Decided { status, late_minutes, reason: &reason, by: who.user };
+    let correction = enter(&mut tx, who.institution, &row, &decided, app.now()).await?;
     let said = |status: &str, minutes: i64| json!({"status": status, "late_minutes": minutes});
     let entry = Entry::new(who.actor(), "attendance.correct", format!("attendance:{}", row.id));
     let entry =
@@ -131,6 +131,40 @@ async fn correct(
     let after = records::find(&mut tx, who.institution, row.id).await?.ok_or_else(unknown)?;
     tx.commit().await?;
     Ok(Created("Absensi berhasil dikoreksi", after.into()))
+}
+
+/// What somebody decides that an arrival counts as.
+#[derive(Debug)]
+pub struct Decided<'d> {
+    pub status: Status,
+    pub late_minutes: i64,
+    pub reason: &'d str,
+    pub by: UserId,
+}
+
+/// The check-in of a person's day with what counts now, which nobody else corrects until the commit. An absence is none.
+pub async fn hold_check_in(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    user: UserId,
+    day: SchoolDay,
+) -> Result<Option<Row>, Fail> {
+    let arrival = records::of_day(tx, institution, user, day, Direction::CheckIn).await?;
+    let Some(row) = arrival.filter(|row| !row.is_absence()) else { return Ok(None) };
+    store::lock(tx, institution, row.id).await?;
+    // Read again: who held it before may have corrected it.
+    records::find(tx, institution, row.id).await
+}
+
+/// Enters a correction of the row that was held. The caller writes the audit row: he knows what led to it.
+pub async fn enter(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    row: &Row,
+    decided: &Decided<'_>,
+    now: Millis,
+) -> Result<Correction, Fail> {
+    Ok(store::insert(tx, institution, row, decided, now).await?)
 }
 
 async fn list(

@@ -1,19 +1,10 @@
 use hadir_shared::{
     ids::{InstitutionId, UserId},
-    rules::status::Status,
     time::{Millis, SchoolDay},
 };
 
-use super::Correction;
+use super::{Correction, Decided};
 use crate::{attendance::records::Row, db::Tx};
-
-/// What a correction leads to.
-pub struct New<'n> {
-    pub status: Status,
-    pub late_minutes: i64,
-    pub reason: &'n str,
-    pub by: UserId,
-}
 
 /// Corrections of one record follow each other: each says what it found.
 pub async fn lock(tx: &mut Tx, institution: InstitutionId, attendance: i64) -> sqlx::Result<()> {
@@ -33,7 +24,7 @@ pub async fn insert(
     tx: &mut Tx,
     institution: InstitutionId,
     row: &Row,
-    new: &New<'_>,
+    decided: &Decided<'_>,
     now: Millis,
 ) -> sqlx::Result<Correction> {
     tx.query(
@@ -49,11 +40,11 @@ pub async fn insert(
     .bind(row.day)
     .bind(row.direction.as_str())
     .bind(row.status.as_str())
-    .bind(new.status.as_str())
+    .bind(decided.status.as_str())
     .bind(row.late_minutes)
-    .bind(new.late_minutes)
-    .bind(new.reason)
-    .bind(new.by.0)
+    .bind(decided.late_minutes)
+    .bind(decided.reason)
+    .bind(decided.by.0)
     .bind(now.0)
     .one()
     .await

@@ -28,7 +28,9 @@ use crate::{
     app::App,
     attendance::{
         books::{self, Candidate},
-        cards, classes, people, records, settings,
+        cards, classes,
+        corrections::{self, Decided},
+        people, records, settings,
     },
     db::Tx,
     fail::{Fail, Flaw},
@@ -454,7 +456,7 @@ async fn correct(
         return Err(Fail::conflict("Absen pulang yang berbeda tidak dapat diterima, hanya diabaikan"));
     }
     let day = candidate.schedule.zone.day(candidate.trusted);
-    let stands = store::decisions::lock_check_in(tx, hand.institution, candidate.user, day).await?;
+    let stands = corrections::hold_check_in(tx, hand.institution, candidate.user, day).await?;
     let Some(stands) = stands else {
         return Err(Fail::conflict("Log ini cukup dicoba ulang"));
     };
@@ -464,16 +466,13 @@ async fn correct(
         let duplicate = Outcome::new(Verdict::Duplicate.as_str(), Some(Reason::AlreadyRecorded));
         return Ok(Outcome { attendance: Some(stands.id), ..duplicate });
     }
-    let correction = store::decisions::Correction {
-        user: candidate.user,
-        day: day.0,
-        before: &stands,
-        status: is.status.as_str(),
+    let decided = Decided {
+        status: is.status,
         late_minutes: is.late_minutes,
         reason: words.unwrap_or_default(),
         by: hand.user,
     };
-    store::decisions::correct(tx, hand.institution, &correction, now).await?;
+    corrections::enter(tx, hand.institution, &stands, &decided, now).await?;
     let counts = Some((is.status.as_str(), is.late_minutes));
     Ok(Outcome { attendance: Some(stands.id), counts, ..Outcome::new(CORRECTED, None) })
 }

@@ -17,6 +17,7 @@ use serde_json::Number;
 use sqlx::FromRow;
 
 use super::{
+    absences,
     books::{self, Candidate, Outcome},
     corrections::{self, Correction},
     dialect,
@@ -75,6 +76,13 @@ impl Columns for Row {
         ("Akurasi (m)", |row| row.accuracy.into()),
         ("Di area", |row| row.fence.as_deref().into()),
     ];
+}
+
+impl Row {
+    /// Whether it is the mark of a day on which nobody came, and not somebody's passage.
+    pub fn is_absence(&self) -> bool {
+        self.qr_token_used == absences::TOKEN
+    }
 }
 
 /// As sections 3 and 4 of the contract write a record: coordinates are texts, instants are UTC.
@@ -307,10 +315,6 @@ async fn amend(tx: &mut Tx, institution: InstitutionId, user: UserId, rows: &mut
 }
 
 impl Row {
-    fn is_absence(&self) -> bool {
-        self.status == Status::Alpha.as_str()
-    }
-
     /// The last correction of its day and direction counts; without one an approved leave excuses an absence, and where there
     /// are two, illness is what is said.
     fn amend(&mut self, corrections: &[Correction], excuses: &[store::Excuse]) {

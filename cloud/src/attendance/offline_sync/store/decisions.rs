@@ -1,7 +1,6 @@
-use chrono::NaiveDate;
 use hadir_shared::{
     ids::{InstitutionId, UserId},
-    time::{Millis, SchoolDay},
+    time::Millis,
 };
 use sqlx::FromRow;
 
@@ -175,87 +174,4 @@ pub async fn said(tx: &mut Tx, institution: InstitutionId, record: i64) -> sqlx:
         .one()
         .await?;
     Ok(Said { user: user.map(UserId), at: at.map(Millis) })
-}
-
-/// The check-in that stands, and how it counts: the last correction of the day, or what was recorded.
-#[derive(Debug, FromRow)]
-pub struct Standing {
-    pub id: i64,
-    pub status: String,
-    pub late_minutes: i64,
-}
-
-/// Nobody else corrects it through a record until the commit.
-pub async fn lock_check_in(
-    tx: &mut Tx,
-    institution: InstitutionId,
-    user: UserId,
-    day: SchoolDay,
-) -> sqlx::Result<Option<Standing>> {
-    // SQLite has one writer, and no FOR UPDATE. The correction is read after the lock: it may be the other one's.
-    let row: Option<Standing> = tx
-        .query_split(
-            "SELECT id, status, late_minutes FROM attendance WHERE institution_id = $1 AND user_id = $2 AND day = $3
-                AND type = 'checkin' AND status <> 'alpha' FOR UPDATE",
-            "SELECT id, status, late_minutes FROM attendance WHERE institution_id = $1 AND user_id = $2 AND day = $3
-                AND type = 'checkin' AND status <> 'alpha'",
-        )
-        .bind(institution.0)
-        .bind(user.0)
-        .bind(day.0)
-        .opt()
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let corrected: Option<(String, i64)> = tx
-        .query(
-            "SELECT status_after, late_minutes_after FROM attendance_corrections
-             WHERE institution_id = $1 AND user_id = $2 AND day = $3 AND type = 'checkin' ORDER BY id DESC LIMIT 1",
-        )
-        .bind(institution.0)
-        .bind(user.0)
-        .bind(day.0)
-        .opt()
-        .await?;
-    Ok(Some(match corrected {
-        Some((status, late_minutes)) => Standing { status, late_minutes, ..row },
-        None => row,
-    }))
-}
-
-/// A check-in that is to count otherwise from now on.
-#[derive(Debug)]
-pub struct Correction<'c> {
-    pub user: UserId,
-    pub day: NaiveDate,
-    pub before: &'c Standing,
-    pub status: &'c str,
-    pub late_minutes: i64,
-    pub reason: &'c str,
-    pub by: UserId,
-}
-
-pub async fn correct(
-    tx: &mut Tx,
-    institution: InstitutionId,
-    correction: &Correction<'_>,
-    now: Millis,
-) -> sqlx::Result<u64> {
-    tx.query(
-        "INSERT INTO attendance_corrections (institution_id, attendance_id, user_id, day, type, status_before, status_after,
-            late_minutes_before, late_minutes_after, reason, corrected_by, created_at)
-         VALUES ($1, $2, $3, $4, 'checkin', $5, $6, $7, $8, $9, $10, $11)",
-    )
-    .bind(institution.0)
-    .bind(correction.before.id)
-    .bind(correction.user.0)
-    .bind(correction.day)
-    .bind(&correction.before.status)
-    .bind(correction.status)
-    .bind(correction.before.late_minutes)
-    .bind(correction.late_minutes)
-    .bind(correction.reason)
-    .bind(correction.by.0)
-    .bind(now.0)
-    .run()
-    .await
 }
