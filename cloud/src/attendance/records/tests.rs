@@ -62,7 +62,7 @@ fn what_counts_of_a_row() {
         accuracy: None,
         fence: None,
         photo_path: None,
-        qr_token_used: if status == "alpha" { absences::TOKEN } else { "1" }.into(),
+        qr_token_used: if status == "alpha" { crate::attendance::absences::TOKEN } else { "1" }.into(),
         gate: None,
         created_at: START,
         correction: None,
