@@ -1,9 +1,14 @@
 //! The smallest request of each route that means something, with the ids of one school in it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::{Value, json};
 
 use super::{Operation, world::School};
 use crate::testing::PASSWORD;
+
+/// A number is one person's: each new account has its own.
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// What is sent.
 pub struct Case {
@@ -89,7 +94,7 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
         ("GET", "/api/holidays" | "/api/recap/school" | "/api/offline-sync/logs") => nothing(),
         ("GET", "/api/offline-sync/logs/{log}/records") => key(&s.log.to_string()),
         ("POST", "/api/student-attendance/scan-qr") => json(
-            json!({"nisn_nip_nik": "1101", "class_id": s.class, "latitude": -6.2, "longitude": 106.8166}),
+            json!({"nisn_nip_nik": "1103", "class_id": s.class, "latitude": -6.2, "longitude": 106.8166}),
         ),
         ("POST", "/api/student-attendance/bulk") => json(json!({"class_id": s.class, "date": "2025-11-20"})),
         ("GET", "/api/student-attendance/class-status/{class}") => of(s.class),
@@ -126,7 +131,7 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
         ("PUT", "/api/student-qr-cards/{id}/status") => to(s.card, json!({"is_active": true})),
         ("GET", "/api/offline-sync/{id}") | ("POST", "/api/offline-sync/{id}/retry") => of(s.records[0]),
         ("POST", "/api/offline-sync/{id}/map") => {
-            to(s.records[1], json!({"user_id": s.newcomer, "reason": "Salah orang"}))
+            to(s.records[5], json!({"user_id": s.newcomer, "reason": "Salah orang"}))
         }
         ("POST", "/api/offline-sync/{id}/accept") => to(s.records[2], json!({"reason": "Saksi guru piket"})),
         ("POST", "/api/offline-sync/{id}/discard" | "/api/offline-sync/{id}/reopen") => {
@@ -166,12 +171,11 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
             json(json!({"settings": [{"key": "checkin_end", "value": "07:45:00"}]}))
         }
         ("POST", "/api/users") => json(json!({
-            "nisn_nip_nik": format!("baru{}", s.id), "name": "Orang Baru", "password": PASSWORD, "role_id": 3,
+            "nisn_nip_nik": format!("baru{}", NEXT.fetch_add(1, Ordering::Relaxed)), "name": "Orang Baru",
+            "password": PASSWORD, "role_id": 3, "photo_path": s.claim,
         })),
         ("GET", "/api/users/{id}") => of(s.sibling),
-        ("PUT", "/api/users/{id}") => {
-            to(s.sibling, json!({"name": "Nama Lain", "photo_path": format!("/files/{}", s.sibling_file)}))
-        }
+        ("PUT", "/api/users/{id}") => to(s.sibling, json!({"name": "Nama Lain", "photo_path": s.photo})),
         ("DELETE", "/api/users/{id}") => of(s.newcomer),
         ("GET", "/files/{key}") => key(&s.file),
         _ => panic!("{operation}: say in cases.rs what is sent to it"),

@@ -61,7 +61,8 @@ fn operations() -> Vec<Operation> {
         }
     }
     let last = |operation: &Operation| match (operation.method.as_str(), operation.path.as_str()) {
-        (_, "/api/auth/logout" | "/api/profile/password") => 2,
+        (_, "/api/auth/logout") => 3,
+        (_, "/api/profile/password") => 2,
         ("DELETE", _) | (_, "/api/edge-devices/{id}/revoke" | "/api/classes/{id}/remove-students") => 1,
         _ => 0,
     };
@@ -214,7 +215,7 @@ async fn refuse_their_ids_in_bodies(client: &Client, world: &World, operation: &
         for role in roles::expected(&operation.permission).0 {
             let aimed = |at: &School| {
                 let Content::Json(there) = case(operation, at).content else { unreachable!() };
-                let mut body = body.clone();
+                let Content::Json(mut body) = case(operation, &world.a).content else { unreachable!() };
                 *body.pointer_mut(&pointer).unwrap() = there.pointer(&pointer).unwrap().clone();
                 let id = there.pointer(&pointer).unwrap().to_string();
                 (
@@ -245,7 +246,10 @@ fn without_own_numbers(body: &Value) -> String {
         Value::Object(fields) => fields
             .iter()
             .filter(|(name, _)| {
-                !matches!(name.as_str(), "id" | "created_at" | "updated_at" | "qr_code" | "serial" | "uuid")
+                !matches!(
+                    name.as_str(),
+                    "id" | "nisn_nip_nik" | "created_at" | "updated_at" | "qr_code" | "serial" | "uuid"
+                )
             })
             .map(|(name, value)| format!("{name}:{};", without_own_numbers(value)))
             .collect(),
@@ -342,6 +346,10 @@ async fn let_in_who_may(client: &Client, world: &World, operation: &Operation) {
         let status = answer.status.as_u16();
         assert!(status != 401 && status < 500, "{operation} by a {role}: {status} {}", answer.body);
         told.insert(*role, (status, answer.body));
+    }
+    // What was in the record's way still is; `offline_sync` tests what comes of one that is free.
+    if operation.path == "/api/offline-sync/{id}/retry" {
+        return assert_eq!(told["admin"].0, 400, "{operation}: {told:#?}");
     }
     let done = told.values().any(|(status, _)| (200..300).contains(status));
     assert!(done, "{operation} succeeded for nobody: {told:#?}");

@@ -51,8 +51,8 @@ pub struct School {
     /// Of the sibling, on this day.
     pub attendance: i64,
     pub holiday: i64,
-    /// Failed ones of the offline log: one for each thing that can be done about it.
-    pub records: [i64; 5],
+    /// Failed ones of the offline log: one for each thing that can be done about it. The last is of nobody known.
+    pub records: [i64; 6],
     /// A retry of many.
     pub retry: i64,
     pub device: Uuid,
@@ -60,6 +60,10 @@ pub struct School {
     pub log: Uuid,
     pub file: String,
     pub sibling_file: String,
+    /// The sibling's profile photo.
+    pub photo: String,
+    /// What a new account may name as its photo in the first school, and may not elsewhere: a path of the documents' own server.
+    pub claim: String,
     /// What the kiosk shows now.
     pub qr_token: String,
 }
@@ -105,6 +109,10 @@ impl School {
         let sibling_leave = made("/api/leaves", &siblings, asked()).await;
         let file = letter(t, pupil, leave).await;
         let sibling_file = letter(t, &siblings, sibling_leave).await;
+        let photo = json!({"photo": tests::picture(32)});
+        let photo = t.post("/api/profile/photo", Some(&siblings), photo).await;
+        let photo =
+            photo.body["data"]["photo_path"].as_str().unwrap_or_else(|| panic!("{}", photo.body)).to_owned();
         let news = || json!({"title": "Upacara", "content": "Senin pagi", "is_published": true});
         let announcement = made("/api/announcements", admin, news()).await;
         let spare_announcement = made("/api/announcements", admin, news()).await;
@@ -122,13 +130,13 @@ impl School {
         let sent = json!({"attendances": (10..15).map(item).collect::<Vec<_>>()});
         let refused = t.post("/api/offline-sync/process-attendance", Some(&tokens["guru"]), sent).await;
         assert_eq!(refused.body["data"]["failed_count"], 5, "{}", refused.body);
+        let nobody = json!({"user_id": 8_000_000, "type": "checkin", "timestamp": "2025-11-17 06:40:00"});
+        t.post("/api/offline-sync/process-attendance", Some(admin), json!({"attendances": [nobody]})).await;
         let log = t.get("/api/offline-sync?status=failed", Some(admin)).await;
-        let records: Vec<_> = log.body["data"]["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|record| record["id"].as_i64().unwrap())
-            .collect();
+        let ids =
+            log.body["data"]["data"].as_array().unwrap().iter().map(|record| record["id"].as_i64().unwrap());
+        let mut records: Vec<_> = ids.collect();
+        records.sort_unstable();
         let none = json!({"filter": {"start_date": "2020-01-01", "end_date": "2020-01-01"}});
         let retry = t.post("/api/offline-sync/retry", Some(admin), none).await;
         let mut sender = HandBox::enrol(t, school.id).await;
@@ -153,6 +161,8 @@ impl School {
             retry: retry.body["data"]["id"].as_i64().unwrap_or_else(|| panic!("{}", retry.body)),
             device: sender.device.0,
             log: sender.log.0,
+            claim: if n == 1 { "profiles/baru.jpg".into() } else { photo.clone() },
+            photo,
             file,
             sibling_file,
             qr_token: tests::shown(t, &school, t.app.now()).await,
@@ -178,13 +188,15 @@ impl School {
             sibling_leave: id(10),
             announcement: id(11),
             spare_announcement: id(12),
-            records: [13, 14, 15, 16, 17].map(id),
+            records: [13, 14, 15, 16, 17, 21].map(id),
             retry: id(18),
             attendance: id(19),
             holiday: id(20),
             device: Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001),
             log: Uuid::from_u128(0x0190_0000_0000_4000_8000_0000_0000_0002),
             file: "0123456789abcdef0123456789abcdef".into(),
+            photo: "/files/0123456789abcdef0123456789abcded".into(),
+            claim: "/files/0123456789abcdef0123456789abcded".into(),
             sibling_file: "0123456789abcdef0123456789abcdee".into(),
             qr_token: "0".repeat(32),
         }
