@@ -9,6 +9,7 @@ mod card;
 mod check;
 mod demo;
 mod deny;
+mod fuzz;
 mod run;
 mod sql;
 mod test;
@@ -35,6 +36,8 @@ enum Command {
     Sql,
     /// The demo school's cards as pictures
     Card(card::Arguments),
+    /// Debian packages of box and cloud, in target/package
+    Package(package::Arguments),
     /// The budget, measured
     Bench(bench::Arguments),
 }
@@ -71,6 +74,7 @@ async fn main() -> ExitCode {
             () = run::interrupted() => Err(Exit { status: INTERRUPTED, why: "interrupted".into() }.into()),
         },
         Command::Card(arguments) => card::run(&arguments).await,
+        Command::Package(arguments) => package::run(&arguments).await,
         Command::Sql => sql::run(None).await,
     };
     match done {

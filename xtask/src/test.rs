@@ -7,7 +7,7 @@ use clap::Args;
 use hadir_tests::{postgres, process};
 
 use crate::{
-    EX_UNAVAILABLE, Exit, check,
+    EX_UNAVAILABLE, Exit, check, fuzz,
     run::{Summary, command, quiet, shown},
 };
 
@@ -16,6 +16,9 @@ pub struct Arguments {
     /// Install nothing; say what is missing and stop
     #[arg(long)]
     no_install: bool,
+    /// Instead of the tests, send a running cloud what its document allows and what it does not (schemathesis)
+    #[arg(long)]
+    fuzz: bool,
 }
 
 /// A program the tests need, and the Debian package that has it.
@@ -43,6 +46,9 @@ const NEEDS: &[Need] = &[
 
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     provide(arguments).await?;
+    if arguments.fuzz {
+        return fuzz::run(!arguments.no_install).await;
+    }
     let mut summary = Summary::default();
     // First the programs, with every target: clippy aside, nothing after this compiles anything.
     let build = ["build", "--workspace", "--all-targets"];
