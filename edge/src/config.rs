@@ -15,6 +15,8 @@ use figment::{
 use serde::{Deserialize, Serialize};
 
 const ENV_PREFIX: &str = "HADIR_EDGE_";
+/// Where `install` puts the configuration of the machine's box.
+pub const INSTALLED: &str = "/etc/hadir/edge.toml";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,6 +101,11 @@ impl Config {
         anyhow::ensure!((1..=100).contains(&name), "gate_name must have between 1 and 100 characters");
         Ok(())
     }
+}
+
+/// The configuration of the box that is installed on this machine, if one is.
+pub fn installed() -> Option<PathBuf> {
+    Some(PathBuf::from(INSTALLED)).filter(|file| file.exists())
 }
 
 /// Every value and where it came from, one per line.

@@ -15,6 +15,7 @@
 //! | [`backup`] | a copy of all this in one file, and a box rebuilt from it and the cloud |
 //! | [`membership`], [`link`] | which school the box belongs to, and the line to its cloud |
 //! | [`enrol`] | joining a school |
+//! | [`doctor`] | what the box stands on, looked at |
 //! | [`cli`] | the commands |
 //! | [`clock`], [`ids`], [`config`] | where time, randomness and settings come from |
 
@@ -23,6 +24,7 @@ pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod enrol;
 pub mod http;
 pub mod ids;

@@ -64,7 +64,17 @@ impl Membership {
 
 /// The box's membership; `None` on one that stands alone.
 pub async fn load(store: &Store, seal: &Seal) -> anyhow::Result<Option<Membership>> {
-    let Some(sealed) = store.read(|conn| store::meta(conn, KEY)).await? else { return Ok(None) };
+    let sealed = store.read(|conn| store::meta(conn, KEY)).await?;
+    opened(sealed, seal)
+}
+
+/// As [`load`], from a connection that only reads.
+pub fn read(conn: &rusqlite::Connection, seal: &Seal) -> anyhow::Result<Option<Membership>> {
+    opened(store::meta(conn, KEY)?, seal)
+}
+
+fn opened(sealed: Option<Vec<u8>>, seal: &Seal) -> anyhow::Result<Option<Membership>> {
+    let Some(sealed) = sealed else { return Ok(None) };
     Ok(Some(serde_json::from_slice(&seal.open(KEY, &sealed)?)?))
 }
 

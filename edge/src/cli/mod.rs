@@ -20,18 +20,22 @@ use crate::{
 
 mod backup;
 mod devices;
+mod doctor;
 mod drill;
 mod enroll;
+mod install;
 mod restore;
 mod run;
 mod status;
+mod uninstall;
 mod verify;
 
 /// The box in the school: records who passes, and hands the records to the cloud.
 #[derive(Debug, Parser)]
 #[command(name = "hadir-edge", version)]
 struct Arguments {
-    /// A TOML file. Every key is also an environment variable, `HADIR_EDGE_<KEY>`, which wins.
+    /// A TOML file. Every key is also an environment variable, `HADIR_EDGE_<KEY>`, which wins. Without one, `run` needs none,
+    /// and everything else takes that of the installed box.
     #[arg(long, global = true, env = "HADIR_EDGE_CONFIG")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -56,6 +60,12 @@ enum Command {
     Restore(restore::Restore),
     /// Rebuilds the box in another place, as if it were dead, and shows whether both copies are equal.
     Drill(drill::Drill),
+    /// Looks at everything the box stands on, and says how to put right what is wrong.
+    Doctor(doctor::Doctor),
+    /// Makes this machine a box: user, folders, program, service. Changes nothing the second time.
+    Install(install::Install),
+    /// Stops the box and takes away what `install` brought; the data stays.
+    Uninstall(uninstall::Uninstall),
     /// The configuration.
     Config {
         #[command(subcommand)]
@@ -74,6 +84,8 @@ enum ConfigCommand {
 pub enum Exit {
     /// 1: `verify` looked, and something is wrong; what was named is not there.
     Wrong = 1,
+    /// 64: what was typed is no command.
+    Usage = 64,
     /// 65: what is on the disk is not right.
     Data = 65,
     /// 66: what should be read is not there.
@@ -92,6 +104,26 @@ pub enum Exit {
     Denied = 77,
     /// 78: the configuration is wrong.
     Config = 78,
+}
+
+impl Exit {
+    /// What a command of this program that ended so meant.
+    fn from_code(code: i32) -> Option<Self> {
+        const ALL: [Exit; 11] = [
+            Exit::Wrong,
+            Exit::Usage,
+            Exit::Data,
+            Exit::NoInput,
+            Exit::Unavailable,
+            Exit::Software,
+            Exit::CannotCreate,
+            Exit::Disk,
+            Exit::Later,
+            Exit::Denied,
+            Exit::Config,
+        ];
+        ALL.into_iter().find(|exit| *exit as i32 == code)
+    }
 }
 
 /// A command's failure.
@@ -134,7 +166,14 @@ pub fn main() -> ExitCode {
 }
 
 fn command(arguments: Arguments) -> Result<(), Failed> {
-    let file = arguments.config.as_deref();
+    match &arguments.command {
+        Command::Install(asked) => return install::install(asked),
+        Command::Uninstall(asked) => return uninstall::uninstall(asked),
+        _ => {}
+    }
+    let of_the_box = || config::installed().filter(|_| !matches!(arguments.command, Command::Run));
+    let file = arguments.config.clone().or_else(of_the_box);
+    let file = file.as_deref();
     if let Command::Config { command: ConfigCommand::Show } = arguments.command {
         print!("{}", config::show(file).map_err(|error| Failed::new(Exit::Config, error))?);
         print!("{}", certificate(file));
@@ -151,7 +190,8 @@ fn command(arguments: Arguments) -> Result<(), Failed> {
         Command::Backup(backup) => backup::backup(&config, &backup),
         Command::Restore(restore) => runtime.block_on(restore::restore(&config, &restore)),
         Command::Drill(drill) => runtime.block_on(drill::drill(&config, drill)),
-        Command::Config { .. } => Ok(()),
+        Command::Doctor(doctor) => runtime.block_on(doctor::doctor(&config, &doctor)),
+        Command::Install(_) | Command::Uninstall(_) | Command::Config { .. } => Ok(()),
     }
 }
 

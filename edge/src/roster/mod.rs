@@ -14,6 +14,6 @@ mod view;
 
 pub use self::{
     pull::{PullFailed, Puller},
-    store::forget,
+    store::{cursor, forget},
     view::{Keys, View},
 };

@@ -143,7 +143,8 @@ pub fn integrity_check(conn: &Connection) -> Result<(), OpenError> {
     if said == "ok" { Ok(()) } else { Err(OpenError::Damaged(said)) }
 }
 
-fn sound_version(version: i32) -> Result<(), OpenError> {
+/// Whether commits of this SQLite last.
+pub fn sound_version(version: i32) -> Result<(), OpenError> {
     if version < OLDEST_SQLITE { Err(OpenError::TooOld(version)) } else { Ok(()) }
 }
 

@@ -35,13 +35,7 @@ impl Seal {
     /// The key in `data_dir/secret.key`, which is made at the first start.
     pub fn in_folder(data_dir: &Path, ids: &Ids) -> io::Result<Self> {
         let path = data_dir.join("secret.key");
-        match fs::read(&path) {
-            Ok(bytes) => {
-                let key: [u8; 32] = bytes.try_into().map_err(|_| {
-                    io::Error::new(io::ErrorKind::InvalidData, format!("{} is not 32 bytes", path.display()))
-                })?;
-                Ok(Self::new(&key))
-            }
+        match Self::kept_in(data_dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let key = ids.bytes::<32>();
                 // Written aside and renamed: a power cut leaves a whole key or none.
@@ -54,8 +48,17 @@ impl Seal {
                 fs::File::open(data_dir)?.sync_all()?;
                 Ok(Self::new(&key))
             }
-            Err(error) => Err(error),
+            kept => kept,
         }
+    }
+
+    /// The key in `data_dir/secret.key`, which must be there.
+    pub fn kept_in(data_dir: &Path) -> io::Result<Self> {
+        let path = data_dir.join("secret.key");
+        let key: Result<[u8; 32], _> = fs::read(&path)?.try_into();
+        let wrong =
+            |_| io::Error::new(io::ErrorKind::InvalidData, format!("{} is not 32 bytes", path.display()));
+        Ok(Self::new(&key.map_err(wrong)?))
     }
 
     /// Bound to `name`: sealed bytes moved to another row do not open there.

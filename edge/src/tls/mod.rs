@@ -298,6 +298,11 @@ pub fn on_disk(config: &Config) -> Result<Option<Https>, CannotServe> {
     Ok(Leaf::read(&folder.join("leaf.pem")).map(|leaf| leaf.told(&ca)))
 }
 
+/// The authority that devices are told to trust; `None` where the school has its own certificate, or the box has none yet.
+pub fn authority(config: &Config) -> Result<Option<Ca>, CannotServe> {
+    if Files::of(config).is_some() { Ok(None) } else { Ca::read(&folder(config)) }
+}
+
 /// Follows the box's names, addresses and time, and the school's files; at once when `asked` says so.
 pub async fn keep(tls: Tls, node: Node, mut asked: Signal) {
     loop {

@@ -23,16 +23,7 @@ pub struct Place {
 impl Place {
     /// Looks at the machine.
     pub fn of(node: &Node) -> Self {
-        let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()
-            .map_err(|error| tracing::warn!(%error, "the system does not tell its addresses"))
-            .unwrap_or_default()
-            .iter()
-            .map(if_addrs::Interface::ip)
-            .filter(is_in_a_school)
-            .collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        addresses.truncate(MOST_ADDRESSES);
+        let addresses = addresses();
         let host = rustix::system::uname().nodename().to_str().ok().map(str::to_ascii_lowercase);
         let main = leaves_from().filter(|main| addresses.contains(main));
         Self { host: host.filter(|name| is_name(name)), local: local_name(node), addresses, main }
@@ -59,6 +50,21 @@ impl Place {
         let first = || self.addresses.iter().find(|a| a.is_ipv4()).or_else(|| self.addresses.first());
         self.main.as_ref().or_else(first).map(ToString::to_string)
     }
+}
+
+/// This machine's, in the school's network, sorted.
+pub fn addresses() -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()
+        .map_err(|error| tracing::warn!(%error, "the system does not tell its addresses"))
+        .unwrap_or_default()
+        .iter()
+        .map(if_addrs::Interface::ip)
+        .filter(is_in_a_school)
+        .collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses.truncate(MOST_ADDRESSES);
+    addresses
 }
 
 /// `https://192.168.1.10:8443`; the port that every browser takes by itself is left out.
