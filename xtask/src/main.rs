@@ -10,6 +10,7 @@ mod check;
 mod demo;
 mod deny;
 mod fuzz;
+mod package;
 mod run;
 mod sql;
 mod test;
