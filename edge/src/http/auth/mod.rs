@@ -22,9 +22,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use self::{
-    caller::{
-        Allowed, AtBoxOr, AtGate, AtScreen, Caller, Keep, Keeper, Permission, ScanStudents, ShowQr, bearer,
-    },
+    caller::{Allowed, AtBoxOr, AtGate, AtScreen, Caller, Keeper, Permission, ScanStudents, ShowQr, bearer},
     password::{Verifier, hash},
     store::forget,
     throttle::{Throttle, slow_down},

@@ -32,7 +32,7 @@ pub use self::{
 };
 use super::{
     Web,
-    auth::{AtBoxOr, Keeper, Permission, bearer, digest},
+    auth::{AtBoxOr, Permission, bearer, digest},
     dialect::{Created, Data, Done},
     extract::{Body, Peer, Segment},
     fail::{Fail, Flaw, NoSession},
@@ -68,6 +68,18 @@ impl Permission for LetIn {
 
     fn allows(role: Role) -> bool {
         matches!(role, Role::Admin | Role::KepalaSekolah | Role::Guru)
+    }
+}
+
+/// May see which devices there are, and shut them out.
+#[derive(Debug)]
+struct Manage;
+
+impl Permission for Manage {
+    const REFUSAL: &'static str = "Hanya admin yang dapat mengatur perangkat";
+
+    fn allows(role: Role) -> bool {
+        role == Role::Admin
     }
 }
 
@@ -186,11 +198,15 @@ impl Own {
     }
 }
 
-async fn devices(State(web): State<Web>, _: Keeper) -> Result<Data<Vec<Listed>>, Fail> {
+async fn devices(State(web): State<Web>, _: AtBoxOr<Manage>) -> Result<Data<Vec<Listed>>, Fail> {
     Ok(Data(list(web.node.store()).await?))
 }
 
-async fn shut_out(State(web): State<Web>, _: Keeper, Segment(id): Segment<i64>) -> Result<Done, Fail> {
+async fn shut_out(
+    State(web): State<Web>,
+    _: AtBoxOr<Manage>,
+    Segment(id): Segment<i64>,
+) -> Result<Done, Fail> {
     let now = web.node.trusted_now().time;
     if !revoke(web.node.store(), id, now).await? {
         return Err(Fail::NotFound(UNKNOWN_DEVICE));
@@ -212,7 +228,7 @@ impl Pin {
 
 async fn set_pin(
     State(web): State<Web>,
-    _: Keeper,
+    _: AtBoxOr<Manage>,
     Segment(id): Segment<i64>,
     Body(pin): Body<Pin>,
 ) -> Result<Done, Fail> {
@@ -227,10 +243,10 @@ async fn set_pin(
 /// Opens the kiosk for a while: with its PIN, or for an admin who is signed in.
 async fn exit(
     State(web): State<Web>,
-    Device { paired, is_keeper, .. }: Device,
+    Device { paired, is_manager, .. }: Device,
     Body(pin): Body<Pin>,
 ) -> Result<Done, Fail> {
-    if !is_keeper {
+    if !is_manager {
         let pin = pin.given()?;
         web.tries.pin(paired.id)?;
         if !web.verifier.verify(pin, paired.exit_pin.clone()).await? {
@@ -253,7 +269,7 @@ struct Device {
     /// Its token, when that came in a cookie.
     cookie: Option<String>,
     /// An admin is signed in on it.
-    is_keeper: bool,
+    is_manager: bool,
 }
 
 impl FromRequestParts<Web> for Device {
@@ -265,8 +281,8 @@ impl FromRequestParts<Web> for Device {
         let paired = paired.ok_or(Fail::Unauthenticated(NoSession::Invalid))?;
         let bearer = bearer(parts);
         let cookie = session::token(parts, &peer).filter(|token| Some(*token) != bearer).map(str::to_owned);
-        let is_keeper = Keeper::from_request_parts(parts, web).await.is_ok();
-        Ok(Self { paired, cookie, is_keeper })
+        let is_manager = AtBoxOr::<Manage>::from_request_parts(parts, web).await.is_ok();
+        Ok(Self { paired, cookie, is_manager })
     }
 }
 

@@ -253,6 +253,9 @@ async fn who_may_let_devices_in_and_shut_them_out() {
             let status = ask().bearer(token).await.status.as_u16();
             assert_eq!(status != 403 && status != 401, opens, "{method} {path}: {status}");
         }
+        if !opens[0] {
+            ask().bearer(&tokens[0]).await.refused(403, "Hanya admin yang dapat mengatur perangkat");
+        }
         let here = ask().here().await.status.as_u16();
         assert!(here != 401 && here != 403, "{method} {path} at the box: {here}");
     }

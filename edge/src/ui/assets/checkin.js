@@ -1,7 +1,7 @@
 // Staff check in on their own telephone, with the token the QR's address ends with.
 
 import { authorised, call, signedIn, signIn, signOut, Unreachable, why } from "./api.js";
-import { apply, t } from "./language.js";
+import { apply, locale, t } from "./language.js";
 import { $, el, person } from "./page.js";
 
 const page = $("checkin");
@@ -84,6 +84,11 @@ async function photo() {
   return canvas.toDataURL("image/jpeg", 0.8);
 }
 
+$("photo").addEventListener("change", () => {
+  const added = $("photo").files.length > 0;
+  $("photo-said").textContent = added ? t("✔ foto ditambahkan", "✔ photo added") : t("opsional, tetap di kotak ini", "optional, stays on this box");
+});
+
 let told; // what the answer says, so that it can be said in the other language
 function answer(tone, words) {
   told = () => {
@@ -121,6 +126,8 @@ $("passage").addEventListener("submit", async (event) => {
 
 /** On the school's wall clock, wherever the telephone thinks it is. */
 const clockTime = (instant) => new Date(instant).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
+
+const dayOf = (day) => new Date(`${day}T00:00:00Z`).toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 
 const WHERE = {
   inside: () => t("Di dalam area sekolah", "Inside the school"),
@@ -171,7 +178,7 @@ $("history").addEventListener("click", async () => {
   if (status !== 200) return;
   const word = { hadir: t("hadir", "present"), terlambat: t("terlambat", "late") };
   $("mine").replaceChildren(...body.data.data.map((row) => person({
-    name: row.date_only, letters: row.type === "checkin" ? "→" : "←",
+    name: dayOf(row.date_only), letters: row.type === "checkin" ? "→" : "←",
     detail: row.type === "checkin" ? word[row.status] ?? row.status : t("pulang", "out"), time: clockTime(row.timestamp),
   })));
 });

@@ -94,14 +94,18 @@ async function whatAmI() {
 }
 document.addEventListener("paired", whatAmI);
 
+const FORGOTTEN_MS = 60000; // a dialog nobody closes must not cover the QR all morning
 const exits = ["exit-pin", "exit-admin", "exit-open"];
 function face(shown) {
   for (const id of exits) $(id).hidden = id !== shown;
   $(shown).querySelector("input, a").focus();
 }
+let forgotten;
 $("leave").addEventListener("click", () => {
   $("exit").showModal();
   face("exit-pin");
+  clearTimeout(forgotten);
+  forgotten = setTimeout(() => $("exit").close(), FORGOTTEN_MS);
 });
 $("forgotten").addEventListener("click", () => face("exit-admin"));
 for (const button of document.querySelectorAll("[data-close]")) button.addEventListener("click", () => $("exit").close());

@@ -64,10 +64,16 @@ for (const button of [$("pair-gate"), $("pair-kiosk")]) {
   }));
 }
 
+/** By the school's clocks. */
+function moment(instant) {
+  const [at, timeZone] = [new Date(instant), $("devices").dataset.zone];
+  const day = at.toLocaleDateString(locale(), { day: "numeric", month: "short", year: "numeric", timeZone });
+  return `${day} ${at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone })}`;
+}
+
 function line(device) {
   const kind = device.purpose === "kiosk" ? t("Kiosk", "Kiosk") : t("Gerbang", "Gate");
-  const when = { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" };
-  const seen = new Date(device.last_seen_at).toLocaleString(locale(), when);
+  const seen = moment(device.last_seen_at);
   const out = el("button", "", t("Cabut", "Revoke"));
   out.type = "button";
   out.setAttribute("aria-label", t(`Cabut ${device.name}`, `Revoke ${device.name}`));
