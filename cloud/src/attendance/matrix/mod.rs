@@ -118,6 +118,9 @@ async fn nobody_gets_what_is_not_his() {
         let world = World::new(&t).await;
         let client = Client::new(&t);
         let all = operations();
+        for operation in &all {
+            assert_eq!(operation.permission, roles::asks(operation), "{operation}");
+        }
         let everything = rows::all(&t).await;
         for operation in &all {
             refuse_strangers(&client, &world, operation).await;
