@@ -35,7 +35,7 @@ mod store;
 mod tests;
 mod writes;
 
-pub use placing::{add, all, join, leave, names_on};
+pub use placing::{add, all, join, leave, names_on, withdraw};
 pub use writes::NAME_MAX;
 
 pub fn routes() -> ApiRouter<App> {

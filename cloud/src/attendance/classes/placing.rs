@@ -1,4 +1,5 @@
-//! Many students at once, for an import: who calls writes the audit row, and touches the people for the boxes.
+//! Students placed by something else than the routes of classes: an import, the end of an account. Who calls writes the audit
+//! row, and touches the people for the boxes.
 
 use std::collections::HashMap;
 
@@ -68,5 +69,16 @@ pub async fn leave(
     day: SchoolDay,
 ) -> Result<(), Fail> {
     store::remove(tx, institution, class, students, day.academic_year(), day).await?;
+    Ok(())
+}
+
+/// Takes a student out of every class, those of years to come as well: from `day` on he is in none.
+pub async fn withdraw(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    student: UserId,
+    day: SchoolDay,
+) -> Result<(), Fail> {
+    store::withdraw(tx, institution, student, day).await?;
     Ok(())
 }

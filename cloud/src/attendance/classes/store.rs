@@ -241,6 +241,33 @@ pub async fn assign(
 
 /// How many of them were in it; from `day` on they are not. Who came on that day or later was never in it, and leaves no row.
 /// The two take a list of ids differently.
+/// Ends what lasts beyond `day`, and forgets what would have begun by then or later.
+pub async fn withdraw(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    student: UserId,
+    day: SchoolDay,
+) -> sqlx::Result<u64> {
+    let left = tx
+        .query(
+            "UPDATE class_students SET left_on = $3
+             WHERE institution_id = $1 AND student_id = $2 AND joined_on < $3 AND (left_on IS NULL OR left_on > $3)",
+        )
+        .bind(institution.0)
+        .bind(student.0)
+        .bind(day.0)
+        .run()
+        .await?;
+    let never_came = tx
+        .query("DELETE FROM class_students WHERE institution_id = $1 AND student_id = $2 AND joined_on >= $3")
+        .bind(institution.0)
+        .bind(student.0)
+        .bind(day.0)
+        .run()
+        .await?;
+    Ok(left + never_came)
+}
+
 pub async fn remove(
     tx: &mut Tx,
     institution: InstitutionId,

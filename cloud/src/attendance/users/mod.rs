@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
+    classes,
     dialect::{Created, Done, Paginated, Said},
     export::file,
     files,
@@ -356,10 +357,14 @@ async fn deactivate(app: &App, who: &Member, id: UserId) -> Result<(), Fail> {
     Ok(())
 }
 
+/// Who is deactivated signs in no more and is in no class any more: he is not missing from tomorrow on. A class he is to be
+/// in again is given anew.
 async fn set_active(tx: &mut Tx, app: &App, who: &Member, id: UserId, active: bool) -> Result<(), Fail> {
     user::set_active(tx, app, who.actor(), id, active).await?;
     if !active {
         session::revoke_all(tx, app, who.actor(), id, None).await?;
+        let today = settings::load(tx, who.institution).await?.schedule.zone.day(app.now());
+        classes::withdraw(tx, who.institution, id, today).await?;
     }
     Ok(())
 }

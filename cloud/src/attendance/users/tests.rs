@@ -105,6 +105,8 @@ async fn who_was_recorded_is_deactivated() {
             let kept = t.get(&path, Some(&school.admin)).await;
             assert_eq!(kept.body["data"]["is_active"], false, "{}", kept.body);
         }
+        let open = "SELECT COUNT(*) FROM class_students WHERE institution_id = $1 AND left_on IS NULL";
+        assert_eq!(count(&t, open, &school).await, 0, "{}: who is gone is missing in no class", t.on);
         assert_eq!(t.get("/api/user", Some(&token)).await.status, 401);
         let login = json!({"nisn_nip_nik": "2001", "password": PASSWORD});
         assert_eq!(t.post("/api/auth/login", None, login.clone()).await.status, 401);
