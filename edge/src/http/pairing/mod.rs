@@ -172,8 +172,13 @@ fn checked(pin: String) -> Result<String, Fail> {
     if is_pin { Ok(pin) } else { Err(Fail::invalid("pin", Flaw::NotAPin)) }
 }
 
-/// What the device that asks is; its cookie is good for another while.
-async fn own(State(web): State<Web>, device: Device) -> Result<Response, Fail> {
+/// What the device that asks is, or `null`; its cookie is good for another while.
+async fn own(State(web): State<Web>, device: Result<Device, Fail>) -> Result<Response, Fail> {
+    let device = match device {
+        Ok(device) => device,
+        Err(Fail::Unauthenticated(_)) => return Ok(Data(None::<Own>).into_response()),
+        Err(fail) => return Err(fail),
+    };
     let own = Data(Own::of(&device.paired, web.node.trusted_now().time, None));
     Ok(match device.cookie {
         Some(token) => ([(SET_COOKIE, session::set_cookie(&token)?)], own).into_response(),

@@ -70,6 +70,10 @@ async fn a_gate_is_paired_once_and_scans_under_its_own_name() {
     assert_eq!((&result["outcome"], &result["gate"]), (&json!("hadir"), &json!("Gerbang Timur")));
     let state = on(school.get("/api/gate"), &cookie).await.data();
     assert_eq!(state["gate"], "Gerbang Timur");
+    let own = on(school.get("/api/pairing"), &cookie).await;
+    assert_eq!((&own.data(), own.headers["set-cookie"].to_str().unwrap()), (&data, set), "for another while");
+    let stranger = school.get("/api/pairing").await;
+    assert_eq!((stranger.data(), stranger.headers.contains_key("set-cookie")), (Value::Null, false));
     let found = on(school.get("/api/gate/find?q=10"), &cookie).await.data();
     assert!(!found.as_array().unwrap().is_empty());
     let by_contract = json!({"nisn_nip_nik": "1002"});

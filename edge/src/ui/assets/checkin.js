@@ -130,9 +130,9 @@ const clockTime = (instant) => new Date(instant).toLocaleTimeString("en-GB", { h
 const dayOf = (day) => new Date(`${day}T00:00:00Z`).toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 
 const WHERE = {
-  inside: () => t("Di dalam area sekolah", "Inside the school"),
-  uncertain: () => t("Lokasi belum pasti, ditandai", "Location uncertain, marked"),
-  outside: () => t("Di luar area sekolah, ditandai", "Outside the school, marked"),
+  inside: () => t("Anda di dalam area sekolah.", "You are inside the school."),
+  uncertain: () => t("Lokasi belum pasti; absen diterima dan ditandai.", "The location is uncertain; accepted and marked."),
+  outside: () => t("Lokasi di luar area; absen diterima dan ditandai.", "The location is outside; accepted and marked."),
 };
 const GRADE = {
   anchored: () => t("Waktu tepat (dari cloud)", "Exact time (from the cloud)"),
@@ -149,7 +149,7 @@ function passed(row) {
     isOut ? t("✔ Tercatat", "✔ Recorded")
       : isLate ? t(`✔ Tercatat · Terlambat ${row.late_minutes} menit`, `✔ Recorded · Late ${row.late_minutes} min`)
       : t("✔ Tercatat · Hadir", "✔ Recorded · Present"),
-    row.fence ? WHERE[row.fence]() : t("Tanpa lokasi", "Without location"),
+    row.fence ? WHERE[row.fence]() : t("Tercatat tanpa lokasi.", "Recorded without location."),
     GRADE[row.time_grade]?.(),
   ]);
 }

@@ -86,7 +86,7 @@ setInterval(() => {
 
 async function whatAmI() {
   const { status, body } = await call("/api/pairing", { token: null });
-  if (status !== 200 || body.data.purpose !== "kiosk") return;
+  if (status !== 200 || body.data?.purpose !== "kiosk") return;
   await call("/api/kiosk/lock", { method: "POST", json: {}, token: null });
   document.body.classList.add("locked");
   $("by-code").hidden = true;
