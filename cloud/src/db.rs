@@ -111,6 +111,57 @@ impl Db {
         }
     }
 
+    /// Opens a copy that nobody writes to, to look at. It is left as it is, and never made.
+    pub async fn open_copy(url: &str) -> anyhow::Result<Self> {
+        if !url.starts_with("sqlite:") {
+            return Self::open(url).await;
+        }
+        let options = SqliteConnectOptions::from_str(url)?.read_only(true).immutable(true);
+        let read = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        Ok(Self::Sqlite { write: read.clone(), read })
+    }
+
+    /// Writes a copy of an SQLite database as it is at one moment, while it is written to. The copy is not synced.
+    /// PostgreSQL has tools of its own, and answers an error.
+    pub async fn copy_to(&self, file: &std::path::Path) -> sqlx::Result<()> {
+        let Self::Sqlite { read, .. } = self else {
+            return Err(sqlx::Error::Configuration("PostgreSQL is copied with pg_dump".into()));
+        };
+        sqlx::query("VACUUM INTO $1").bind(file.to_string_lossy().into_owned()).execute(read).await?;
+        Ok(())
+    }
+
+    /// What SQLite finds wrong with the file's structure. PostgreSQL looks after its own.
+    pub async fn damage(&self) -> sqlx::Result<Option<String>> {
+        let Self::Sqlite { read, .. } = self else { return Ok(None) };
+        let (said,): (String,) = sqlx::query_as("PRAGMA integrity_check(1)").fetch_one(read).await?;
+        Ok((said != "ok").then_some(said))
+    }
+
+    /// Whether both are one database, by whatever address.
+    pub async fn is_same_as(&self, other: &Self) -> sqlx::Result<bool> {
+        const LOCK: i64 = 0x4841_4452_5341_4d45;
+        match (self, other) {
+            (Self::Pg(own), Self::Pg(other)) => {
+                // An advisory lock is of one database.
+                let (mut own, mut other) = (own.begin().await?, other.begin().await?);
+                sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *own).await?;
+                let (free,): (bool,) = sqlx::query_as("SELECT pg_try_advisory_xact_lock($1)")
+                    .bind(LOCK)
+                    .fetch_one(&mut *other)
+                    .await?;
+                Ok(!free)
+            }
+            (Self::Sqlite { read: own, .. }, Self::Sqlite { read: other, .. }) => {
+                let file = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+                let (own,): (String,) = sqlx::query_as(file).fetch_one(own).await?;
+                let (other,): (String,) = sqlx::query_as(file).fetch_one(other).await?;
+                Ok(own == other)
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// Runs what is pending, as the owner of the tables. Refuses when an applied migration's text is no longer the one in
     /// this program.
     pub async fn migrate(&self) -> Result<(), MigrateError> {

@@ -10,6 +10,7 @@
 )]
 
 mod cards;
+mod cloud_backup;
 mod gates;
 mod https;
 mod ledger;
@@ -17,5 +18,6 @@ mod lost_reply;
 mod outage;
 mod poison;
 mod portal;
+mod restore;
 mod school;
 mod walkthroughs;

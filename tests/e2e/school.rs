@@ -1,6 +1,9 @@
 //! A cloud with the demo school, and boxes enrolled in it: what every test starts from.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, ensure};
 use hadir_shared::{demo, ids::LogId};
@@ -170,6 +173,11 @@ impl Edge {
     pub async fn resume(&mut self) -> anyhow::Result<()> {
         self.program = Some(self.plan.start().await?);
         Ok(())
+    }
+
+    /// Where it keeps everything: what a test deletes when a box dies.
+    pub fn data_dir(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn database(&self) -> PathBuf {

@@ -58,10 +58,15 @@ async fn units(summary: &mut Summary) -> anyhow::Result<()> {
         summary.skip("systemd", "systemd-analyze is not installed");
         return Ok(());
     }
-    let units = ["systemd/hadir-edge.service", "systemd/hadir-cloud.service"];
+    let units = [
+        "systemd/hadir-edge.service",
+        "systemd/hadir-edge-backup.service",
+        "systemd/hadir-edge-backup.timer",
+        "systemd/hadir-cloud.service",
+    ];
     summary
         .step("systemd", async {
-            for unit in units {
+            for unit in units.iter().filter(|unit| unit.ends_with(".service")) {
                 quiet(command(
                     "systemd-analyze",
                     &["security", "--offline=true", "--threshold=20", "--no-pager", unit],

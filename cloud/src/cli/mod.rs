@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Config};
 
 mod admin;
+mod backup;
 mod demo;
 mod doctor;
 mod edge;
@@ -36,6 +37,9 @@ enum Command {
     /// Administrators of schools.
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Copy the database into a file (SQLite), or look through one that was restored from a backup (PostgreSQL). What is found
+    /// whole counts as backed up: the boxes learn that they need not keep it.
+    Backup(backup::Args),
     /// The schools' boxes.
     #[command(subcommand)]
     Edge(edge::Command),
@@ -65,6 +69,8 @@ pub(crate) enum Exit {
     Unavailable(anyhow::Error),
     /// 70: our fault.
     Software(anyhow::Error),
+    /// 73: something else is where it should be put.
+    CannotCreate(anyhow::Error),
     /// 78: the configuration is wrong.
     Config(anyhow::Error),
 }
@@ -110,6 +116,7 @@ pub fn main() -> ExitCode {
         Err(Exit::Data(e)) => (65, e),
         Err(Exit::Unavailable(e)) => (69, e),
         Err(Exit::Software(e)) => (70, e),
+        Err(Exit::CannotCreate(e)) => (73, e),
         Err(Exit::Config(e)) => (78, e),
     };
     eprintln!("hadir-cloud: {error:#}");
@@ -131,6 +138,7 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Migrate => open::migrate(&config).await,
         Command::Demo(args) => demo::run(config, args).await,
         Command::Admin(command) => admin::run(config, command).await,
+        Command::Backup(args) => backup::run(config, args).await,
         Command::Edge(command) => edge::run(config, command).await,
         Command::Doctor => doctor::run(&config).await,
         Command::Openapi(_) | Command::Config(ConfigCommand::Show) => Ok(()),

@@ -46,10 +46,13 @@ use crate::{
 
 mod ingest;
 mod plan;
+mod proof;
 mod store;
 #[cfg(test)]
 mod tests;
 mod unpack;
+
+pub use proof::prove_copy;
 
 /// A body up to here is taken for a heartbeat, in bytes, until it is read.
 const LIGHT_BYTES: u64 = 2 * 1024;
@@ -174,6 +177,11 @@ pub struct Held {
 /// What a backup made of this transaction's state holds.
 pub async fn held(tx: &mut Tx) -> Result<Vec<Held>, Fail> {
     Ok(store::heads(tx).await?)
+}
+
+/// Names the database of a transaction; a copy has the name of what it is a copy of.
+pub async fn store_name(tx: &mut Tx) -> Result<Option<Uuid>, Fail> {
+    Ok(store::store_name(tx).await?.map(|(id,)| id))
 }
 
 /// Call when a backup was made, read back and found whole: from now on boxes may prune what it holds. Answers how many logs

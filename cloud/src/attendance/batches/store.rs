@@ -258,6 +258,44 @@ pub async fn heads(tx: &mut Tx) -> sqlx::Result<Vec<super::Held>> {
     .await
 }
 
+/// A record as it is held.
+#[derive(FromRow)]
+pub struct HeldRow {
+    pub seq: i64,
+    body: String,
+    raw: Option<String>,
+    pub hash: String,
+}
+
+impl HeldRow {
+    /// What was hashed.
+    pub fn bytes(self) -> anyhow::Result<String> {
+        match self.raw {
+            None => Ok(self.body),
+            Some(raw) => Ok(String::from_utf8(data_encoding::HEXLOWER.decode(raw.as_bytes())?)?),
+        }
+    }
+}
+
+/// The records of a log after a number, in order, a few at a time.
+pub async fn records_after(tx: &mut Tx, log: &super::Held, after: u64) -> sqlx::Result<Vec<HeldRow>> {
+    tx.query(
+        "SELECT seq, body, raw, hash FROM sync_records
+         WHERE institution_id = $1 AND device_id = $2 AND log_id = $3 AND seq > $4 ORDER BY seq LIMIT 1000",
+    )
+    .bind(log.institution_id)
+    .bind(log.device_id)
+    .bind(log.log_id)
+    .bind(integer(after))
+    .all()
+    .await
+}
+
+/// The store's name; a copy has that of the store it is a copy of.
+pub async fn store_name(tx: &mut Tx) -> sqlx::Result<Option<(uuid::Uuid,)>> {
+    tx.query("SELECT id FROM store_incarnation WHERE one = 1").opt().await
+}
+
 /// Never lowers, and never past what is held under the very hash that the backup has.
 pub async fn raise_backed_up(tx: &mut Tx, held: &super::Held) -> sqlx::Result<u64> {
     tx.query(

@@ -60,7 +60,6 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
             | "/api/dashboard"
             | "/api/users"
             | "/api/edge-devices"
-            | "/api/offline-sync/logs"
             | "/api/offline-sync/roster"
             | "/api/offline-sync/roster/snapshot",
         )
@@ -142,7 +141,6 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
         ("POST", "/api/offline-sync/quarantine/{device}/{log}/process") => {
             (format!("{}/{}", s.device, s.log), Content::Json(json!({"reason": "Perangkat lama"})))
         }
-        ("GET", "/api/offline-sync/logs/{log}/records") => key(&s.log.to_string()),
         ("GET", "/api/offline-sync/photos/{key}") => key(&s.file),
         ("GET", "/api/student-qr-cards/{id}/image.png" | "/api/student-qr-cards/{id}/image.svg") => {
             of(s.card)
