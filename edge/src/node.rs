@@ -10,7 +10,7 @@ use hadir_shared::{
     wire::record::Record,
 };
 use serde::Serialize;
-use tokio::task::JoinSet;
+use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -25,14 +25,14 @@ use crate::{
         self,
         upload::{Shared, Uploader},
     },
-    roster::{PullFailed, Puller, View, demo, pull},
+    roster::{Portraits, PullFailed, Puller, View, demo, pull},
     store::{self, Options, Position, Tx, log, seal::Seal},
     tls::Tls,
 };
 pub use crate::{
     attendance::{
         AttendanceRow, Bulk, BulkRequest, Code, DayCounts, PassRequest, Refused, ScanRequest, Scanned,
-        StudentStatus,
+        StudentStatus, UndoRequest,
     },
     outbox::{FailedRecord, Line, StoreState, SyncStatus},
     store::{NotSaved, Store},
@@ -40,6 +40,8 @@ pub use crate::{
 
 /// What the demo school's keys are kept under.
 const DEMO: &str = "demo";
+/// When portraits that could not be had are asked for again.
+const PORTRAITS_AGAIN: std::time::Duration = std::time::Duration::from_mins(10);
 /// Records at the end of the log that are looked through for the latest trusted time.
 const LOOK_BACK: u64 = 200;
 
@@ -73,6 +75,11 @@ struct Inner {
     shared: RwLock<Arc<Shared>>,
     /// Set once, where HTTPS is served.
     tls: OnceLock<Tls>,
+    portraits: Portraits,
+    /// Rung when the roster changed: somebody may have a new portrait.
+    faces: Notify,
+    /// Ends streams to pages, which would never end by themselves.
+    closing: CancellationToken,
     /// Serialises pulls: the button, the timer and a receipt may all ask at once.
     pulling: tokio::sync::Mutex<()>,
     tasks: Mutex<Option<(CancellationToken, JoinSet<()>)>>,
@@ -104,6 +111,7 @@ impl Node {
         let membership = membership::load(&store, &seal).await?;
         let view = view_of(&store, &seal, &ids, membership.as_ref()).await?;
         let shared = shared_of(membership.as_ref(), known.last_contact);
+        let portraits = Portraits::open(&config.data_dir, seal.clone(), ids.clone());
         let gate = Arc::new(Gate::new(store.clone(), time.clone(), ids.clone()));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -117,6 +125,9 @@ impl Node {
                 membership: RwLock::new(membership),
                 shared: RwLock::new(shared),
                 tls: OnceLock::new(),
+                portraits,
+                faces: Notify::new(),
+                closing: CancellationToken::new(),
                 pulling: tokio::sync::Mutex::new(()),
                 tasks: Mutex::new(None),
             }),
@@ -136,6 +147,7 @@ impl Node {
 
     /// Ends the tasks, finishes what is queued, marks the end as clean and closes the disk.
     pub async fn stop(&self) {
+        self.hang_up();
         let running = self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((stop, tasks)) = running {
             stop.cancel();
@@ -178,6 +190,21 @@ impl Node {
     /// The source of ids and random values.
     pub fn ids(&self) -> &Ids {
         &self.inner.ids
+    }
+
+    /// Pictures of the school's people.
+    pub fn portraits(&self) -> &Portraits {
+        &self.inner.portraits
+    }
+
+    /// Tells whoever listens that nothing more will come, ahead of [`Self::stop`].
+    pub fn hang_up(&self) {
+        self.inner.closing.cancel();
+    }
+
+    /// Ends when the box is about to stop.
+    pub async fn closing(&self) {
+        self.inner.closing.cancelled().await;
     }
 
     /// Who belongs to the school right now.
@@ -234,6 +261,11 @@ impl Node {
         self.inner.gate.scan(&self.roster(), request).await
     }
 
+    /// A scan is taken back, moments later.
+    pub async fn undo(&self, request: UndoRequest) -> Result<AttendanceRow, Refused> {
+        self.inner.gate.undo(&self.roster(), request).await
+    }
+
     /// A member of staff, with the rotating QR.
     pub async fn pass(&self, request: PassRequest) -> Result<Scanned, Refused> {
         self.inner.gate.pass(&self.roster(), request).await
@@ -263,8 +295,8 @@ impl Node {
         Ok(self.inner.store.read(read).await?)
     }
 
-    /// The newest lines, for the gate's and the kiosk's lists.
-    pub async fn latest(&self, limit: u32) -> Result<Vec<AttendanceRow>, Refused> {
+    /// The newest lines, for the gate's and the kiosk's lists, and whether each was taken back.
+    pub async fn latest(&self, limit: u32) -> Result<Vec<(AttendanceRow, bool)>, Refused> {
         Ok(self.inner.store.read(move |conn| attendance::store::latest(conn, limit)).await?)
     }
 
@@ -373,6 +405,7 @@ impl Node {
 
     pub(crate) fn show(&self, view: View) {
         *self.inner.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        self.inner.faces.notify_one();
     }
 
     fn link_of(&self, member: &Membership) -> Option<Link> {
@@ -405,6 +438,7 @@ impl Node {
             if let Some(uploader) = self.membership().and_then(|member| self.uploader(member)) {
                 tasks.spawn(uploader.run(own.clone()));
                 tasks.spawn(self.clone().keep_pulling(own.clone()));
+                tasks.spawn(self.clone().keep_portraits(own.clone()));
             }
             let changed = tokio::select! {
                 () = stop.cancelled() => false,
@@ -429,6 +463,25 @@ impl Node {
             let there = self.inner.store.read(log::position).await;
             if there.is_ok_and(|there| there.is_some_and(|there| there.device != here)) {
                 return;
+            }
+        }
+    }
+
+    /// After each change of the roster, and from time to time while something is missing.
+    async fn keep_portraits(self, stop: CancellationToken) {
+        let Some(link) = self.membership().and_then(|member| self.link_of(&member)) else { return };
+        loop {
+            let view = self.roster();
+            // A disk that fills up is for records.
+            let all_are_here = self.inner.store.state() == StoreState::Working
+                && tokio::select! {
+                    () = stop.cancelled() => return,
+                    kept = self.inner.portraits.keep_up(&view, &link) => kept.is_ok_and(|without| without == 0),
+                };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.inner.faces.notified() => {}
+                () = tokio::time::sleep(PORTRAITS_AGAIN), if !all_are_here => {}
             }
         }
     }

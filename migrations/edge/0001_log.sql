@@ -67,6 +67,30 @@ CREATE TABLE attendance (
 CREATE UNIQUE INDEX attendance_by_record ON attendance (log, seq);
 CREATE INDEX attendance_by_day ON attendance (day, direction, status);
 
+-- Lines that were taken back at the gate, as they were: the other half of the projection. Their key is free again.
+CREATE TABLE voided (
+    user_id       INTEGER NOT NULL,
+    day           TEXT NOT NULL,
+    direction     TEXT NOT NULL,
+    log           INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    event         BLOB NOT NULL,
+    status        TEXT NOT NULL,
+    late_minutes  INTEGER NOT NULL,
+    early_minutes INTEGER NOT NULL,
+    claimed       INTEGER NOT NULL,
+    trusted       INTEGER NOT NULL,
+    grade         TEXT NOT NULL,
+    token         TEXT NOT NULL,
+    gate          TEXT NOT NULL,
+    class_id      INTEGER,
+    latitude      REAL,
+    longitude     REAL,
+    accuracy      REAL,
+    fence         TEXT,
+    PRIMARY KEY (log, seq)
+) STRICT, WITHOUT ROWID;
+
 -- Where the box stands with the cloud.
 CREATE TABLE sync_state (
     one             INTEGER PRIMARY KEY CHECK (one = 1),

@@ -12,10 +12,11 @@ use hadir_shared::{
     rules::{
         fence::{self, Position, Verdict},
         status::{Direction, direction_by_hours},
+        undo::{self, may_undo},
     },
     time::{Millis, Reading, SchoolDay},
     wire::{
-        record::{Boot, ClockStep, Method, RECORD_VERSION, Record, Scan, Stamp, UnknownCard, What},
+        record::{Boot, ClockStep, Method, RECORD_VERSION, Record, Scan, Stamp, UnknownCard, Void, What},
         roster::{Person, Role},
     },
 };
@@ -23,7 +24,7 @@ use uuid::Uuid;
 
 use super::{
     AttendanceRow, Bulk, BulkRequest, Code, DayCounts, PassRequest, Refused, ScanRequest, Scanned,
-    StudentStatus,
+    StudentStatus, UndoRequest,
     store::{self, At},
 };
 use crate::{
@@ -41,6 +42,8 @@ const UNKNOWN_REMEMBERED: usize = 1_000;
 const GATE_MAX: usize = 100;
 /// Characters kept of an unknown code.
 const CODE_MAX: usize = 128;
+/// Characters kept of why a scan was taken back.
+const REASON_MAX: usize = 100;
 
 /// In `meta` while the box is off and ended in order.
 const CLEAN: &str = "clean";
@@ -109,6 +112,41 @@ impl Gate {
             schedule: *view.schedule(),
         };
         self.save(stamp, scan, person, false).await
+    }
+
+    /// A scan is taken back. Asked again, the same is answered, and nothing is recorded.
+    pub async fn undo(&self, view: &View, request: UndoRequest) -> Result<AttendanceRow, Refused> {
+        let reading = self.time.reading();
+        self.notice_step(reading).await?;
+        let stamp = self.time.stamp(reading);
+        let (day, event) = (view.day(stamp.trusted), self.event(stamp));
+        let students = |user: UserId| view.person(user).is_none_or(|person| person.role == Role::Siswa);
+        let found = self.store.read(move |conn| store::by_event(conn, day, request.event)).await?;
+        let is_of_a_student = found.as_ref().is_none_or(|row| students(row.user));
+        let work = move |tx: &mut Tx<'_>| {
+            let Some(row) = store::by_event(tx, day, request.event)? else {
+                return store::voided_by_event(tx, day, request.event)?.ok_or(Refused::NoSuchScan);
+            };
+            let checked_out = store::find(tx, row.user, day, Direction::CheckOut)?.is_some();
+            let scan =
+                undo::Scanned { direction: row.direction, at: row.trusted, is_of_a_student, checked_out };
+            may_undo(&scan, stamp.trusted)?;
+            let void = Void {
+                scan: row.event,
+                user: row.user,
+                day: row.day,
+                direction: row.direction,
+                reason: cut(&request.reason, REASON_MAX),
+                gate: cut(&request.gate, GATE_MAX),
+                operator: request.operator,
+            };
+            if store::void(tx, &void)? {
+                let what = What::Void(void);
+                tx.append(what.action_type(), &text(event, stamp, what.clone())?)?;
+            }
+            Ok(row)
+        };
+        self.store.write(work).await
     }
 
     /// A member of staff, with the rotating QR.
@@ -400,6 +438,7 @@ fn stranger(id: UserId) -> Person {
         active: true,
         class: None,
         verifier: None,
+        photo: None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! - Whoever is told "recorded" is on disk: log row, hash and projection in one transaction, answered after its commit.
 //! - One check-in and one check-out per person and school day, decided inside that transaction by a unique key. A second
 //!   one appends nothing and is told of the first.
+//! - What is taken back at the gate is a record of its own: the scan stays in the log, and its key is free again.
 //! - Lateness is decided from trusted time, by the same rule as at the cloud, from the schedule stored on the record.
 //! - Nothing here waits for the internet.
 
@@ -17,6 +18,7 @@ use hadir_shared::{
     rules::{
         fence::{Position, Verdict},
         status::{Decision, Direction},
+        undo::Stays,
     },
     time::{Grade, Millis, Reading, SchoolDay},
     wire::roster::Person,
@@ -59,6 +61,16 @@ pub struct PassRequest {
     pub received: Reading,
     pub position: Option<Position>,
     pub gate: String,
+}
+
+/// A scan that is taken back, moments later.
+#[derive(Debug, Clone)]
+pub struct UndoRequest {
+    pub event: EventId,
+    /// In the words of whoever did it; may be empty.
+    pub reason: String,
+    pub gate: String,
+    pub operator: Option<UserId>,
 }
 
 /// Every student of a class who has no check-in that day, as present at the end of the check-in.
@@ -170,8 +182,18 @@ pub enum Refused {
     UnknownClass,
     #[error("the day has not come yet")]
     FutureDay,
+    #[error("there is no such scan today")]
+    NoSuchScan,
+    #[error("the scan stays: {0:?}")]
+    Stays(Stays),
     #[error("not saved: {0}")]
     NotSaved(NotSaved),
+}
+
+impl From<Stays> for Refused {
+    fn from(why: Stays) -> Self {
+        Self::Stays(why)
+    }
 }
 
 impl From<NotSaved> for Refused {

@@ -7,7 +7,7 @@ use hadir_shared::{
         status::{Decision, Direction, Status, decide},
     },
     time::{Grade, Millis, SchoolDay},
-    wire::record::{Record, Scan, Stamp, What},
+    wire::record::{Record, Scan, Stamp, Void, What},
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use uuid::Uuid;
@@ -20,6 +20,7 @@ const COLUMNS: &str =
      a.claimed, a.trusted, a.grade, a.token, a.gate, a.class_id, a.latitude, a.longitude, a.accuracy, a.fence,
      a.seq <= l.acked_through";
 const FROM: &str = "FROM attendance a JOIN logs l ON l.number = a.log";
+const FROM_VOIDED: &str = "FROM voided a JOIN logs l ON l.number = a.log";
 
 /// Where a record stands.
 #[derive(Debug, Clone, Copy)]
@@ -133,11 +134,54 @@ pub fn history(
     Ok((rows, total))
 }
 
-/// The lines recorded last.
-pub fn latest(conn: &Connection, limit: u32) -> rusqlite::Result<Vec<AttendanceRow>> {
-    conn.prepare_cached(&format!("SELECT {COLUMNS} {FROM} ORDER BY a.log DESC, a.seq DESC LIMIT ?1"))?
-        .query_map([limit], read)?
-        .collect()
+/// The lines recorded last, newest first, and whether each was taken back.
+pub fn latest(conn: &Connection, limit: u32) -> rusqlite::Result<Vec<(AttendanceRow, bool)>> {
+    conn.prepare_cached(&format!(
+        "SELECT * FROM (SELECT {COLUMNS}, FALSE, a.log {FROM} ORDER BY a.log DESC, a.seq DESC LIMIT ?1)
+         UNION ALL
+         SELECT * FROM (SELECT {COLUMNS}, TRUE, a.log {FROM_VOIDED} ORDER BY a.log DESC, a.seq DESC LIMIT ?1)
+         ORDER BY 21 DESC, 1 DESC LIMIT ?1"
+    ))?
+    .query_map([limit], |row| Ok((read(row)?, row.get(19)?)))?
+    .collect()
+}
+
+/// The line of a record of that day that stands.
+pub fn by_event(
+    conn: &Connection,
+    day: SchoolDay,
+    event: EventId,
+) -> rusqlite::Result<Option<AttendanceRow>> {
+    conn.prepare_cached(&format!("SELECT {COLUMNS} {FROM} WHERE a.day = ?1 AND a.event = ?2"))?
+        .query_row(params![day.to_string(), event.0], read)
+        .optional()
+}
+
+/// The line of a record that was taken back.
+pub fn voided_by_event(
+    conn: &Connection,
+    day: SchoolDay,
+    event: EventId,
+) -> rusqlite::Result<Option<AttendanceRow>> {
+    conn.prepare_cached(&format!("SELECT {COLUMNS} {FROM_VOIDED} WHERE a.day = ?1 AND a.event = ?2"))?
+        .query_row(params![day.to_string(), event.0], read)
+        .optional()
+}
+
+/// Takes a line back and frees its key. `false` when it does not stand: it was taken back before, or another does.
+pub fn void(conn: &Connection, void: &Void) -> rusqlite::Result<bool> {
+    let key = params![void.user.0, void.day.to_string(), void.direction.as_str(), void.scan.0];
+    let kept = conn
+        .prepare_cached(
+            "INSERT INTO voided SELECT * FROM attendance
+             WHERE user_id = ?1 AND day = ?2 AND direction = ?3 AND event = ?4",
+        )?
+        .execute(key)?;
+    conn.prepare_cached(
+        "DELETE FROM attendance WHERE user_id = ?1 AND day = ?2 AND direction = ?3 AND event = ?4",
+    )?
+    .execute(key)?;
+    Ok(kept > 0)
 }
 
 /// The latest trusted time of a line that was not in doubt.
@@ -150,6 +194,7 @@ pub fn latest_trusted(conn: &Connection) -> rusqlite::Result<Option<Millis>> {
 /// Works the projection out again, in place.
 pub fn rebuild(tx: &Tx<'_>) -> Result<(), NotSaved> {
     tx.execute("DELETE FROM attendance", [])?;
+    tx.execute("DELETE FROM voided", [])?;
     Ok(fold(tx, tx)?)
 }
 
@@ -159,7 +204,10 @@ pub fn compare_with_rebuild(conn: &Connection) -> Result<u64, String> {
     let fresh = open::in_memory().map_err(text)?;
     copy_logs(conn, &fresh).map_err(text)?;
     fold(conn, &fresh).map_err(text)?;
-    let all = format!("SELECT {COLUMNS} {FROM} ORDER BY a.user_id, a.day, a.direction");
+    let all = format!(
+        "SELECT {COLUMNS}, FALSE {FROM} UNION ALL SELECT {COLUMNS}, TRUE {FROM_VOIDED} ORDER BY 20, 3, 5, 4, 1"
+    );
+    let read = |row: &Row<'_>| Ok((read(row)?, row.get::<_, bool>(19)?));
     let (mut here, mut there) = (conn.prepare(&all).map_err(text)?, fresh.prepare(&all).map_err(text)?);
     let mut here = here.query_map([], read).map_err(text)?;
     let mut there = there.query_map([], read).map_err(text)?;
@@ -169,7 +217,7 @@ pub fn compare_with_rebuild(conn: &Connection) -> Result<u64, String> {
             (None, None) => return Ok(same),
             (Some(a), Some(b)) if a == b => same += 1,
             (a, b) => {
-                let of = a.or(b).map_or(0, |row| row.seq);
+                let of = a.or(b).map_or(0, |(row, _)| row.seq);
                 return Err(format!("the attendance line of record {of} is not what the log says"));
             }
         }
@@ -196,11 +244,11 @@ fn copy_logs(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Every scan of the logs of the present membership, in order.
+/// Every scan of the logs of the present membership, and what was taken back, in order.
 fn fold(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
     let mut statement = from.prepare(
         "SELECT r.log, r.seq, r.body FROM log r JOIN logs l ON l.number = r.log
-         WHERE r.kind = 'attendance' AND l.device_id IS (SELECT device_id FROM logs ORDER BY number DESC LIMIT 1)
+         WHERE r.kind IN ('attendance', 'void') AND l.device_id IS (SELECT device_id FROM logs ORDER BY number DESC LIMIT 1)
          ORDER BY r.log, r.seq",
     )?;
     let mut rows = statement.query([])?;
@@ -216,7 +264,12 @@ fn fold(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
 
 /// Projects a record that may have moved here from a log the box had to leave.
 pub fn take(conn: &Connection, at: At, record: &Record) -> rusqlite::Result<()> {
-    let What::Scan(scan) = &record.what else { return Ok(()) };
+    let scan = match &record.what {
+        What::Scan(scan) => scan,
+        // Its scan came before it; where that did not, there is nothing to take back.
+        What::Void(it) => return void(conn, it).map(drop),
+        _ => return Ok(()),
+    };
     if let Some(origin) = record.origin
         && moved(conn, origin.log, origin.seq, at)?
     {
@@ -227,12 +280,18 @@ pub fn take(conn: &Connection, at: At, record: &Record) -> rusqlite::Result<()> 
 
 /// Points the line of a record at its new place. `false` when there is no such line.
 fn moved(conn: &Connection, log: LogId, seq: u64, to: At) -> rusqlite::Result<bool> {
-    let moved = conn.execute(
+    let place = params![to.log, to.seq, seq, log.0];
+    let standing = conn.execute(
         "UPDATE attendance SET log = ?1, seq = ?2
          WHERE seq = ?3 AND log = (SELECT number FROM logs WHERE log_id = ?4)",
-        params![to.log, to.seq, seq, log.0],
+        place,
     )?;
-    Ok(moved > 0)
+    let voided = conn.execute(
+        "UPDATE voided SET log = ?1, seq = ?2
+         WHERE seq = ?3 AND log = (SELECT number FROM logs WHERE log_id = ?4)",
+        place,
+    )?;
+    Ok(standing + voided > 0)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<AttendanceRow> {

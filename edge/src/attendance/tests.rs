@@ -68,7 +68,7 @@ async fn a_morning_at_the_gate() {
     let counts = node.counts(DAY.parse().unwrap()).await.unwrap();
     assert_eq!((counts.checked_in, counts.checked_out, counts.late, counts.expected), (3, 1, 2, 180));
     let latest = node.latest(2).await.unwrap();
-    assert_eq!((latest[0].seq, latest[1].seq), (out.row.seq, plain.row.seq));
+    assert_eq!((latest[0].0.seq, latest[1].0.seq), (out.row.seq, plain.row.seq));
     let (history, total) = node.history(school.id("1001"), None, None, 1, 1).await.unwrap();
     assert_eq!((history.len(), total, history[0].direction), (1, 2, Direction::CheckOut));
 }
@@ -300,4 +300,87 @@ async fn a_full_disk_refuses_visibly() {
     assert!((1..180).contains(&recorded), "{recorded}");
     assert_eq!(node.latest(999).await.unwrap().len(), recorded);
     assert_eq!(node.sync_status().await.store, crate::outbox::StoreState::ReadOnlyFull);
+}
+
+fn undo(event: EventId) -> UndoRequest {
+    UndoRequest { event, reason: " salah siswa ".into(), gate: "Gerbang 1".into(), operator: Some(UserId(7)) }
+}
+
+#[tokio::test]
+async fn what_is_taken_back_stays_in_the_log_and_frees_the_day() {
+    let school = TestBox::demo(at("06:41:00")).await;
+    let node = school.node();
+    let day: SchoolDay = DAY.parse().unwrap();
+    let wrong = node.scan(scanned("1001")).await.unwrap().row;
+    school.hands().pass(60_000);
+    assert_eq!(node.undo(undo(wrong.event)).await.unwrap(), wrong);
+    assert_eq!(node.counts(day).await.unwrap().checked_in, 0);
+    assert_eq!(node.latest(5).await.unwrap(), [(wrong.clone(), true)]);
+    let kept = records(node).await;
+    let What::Void(void) = &kept.last().unwrap().what else { panic!("{kept:?}") };
+    assert_eq!(
+        (void.scan, void.user, void.day, void.direction),
+        (wrong.event, wrong.user, day, wrong.direction)
+    );
+    assert_eq!(
+        (void.reason.as_str(), void.gate.as_str(), void.operator),
+        ("salah siswa", "Gerbang 1", Some(UserId(7)))
+    );
+    assert!(matches!(&kept[kept.len() - 2].what, What::Scan(scan) if scan.user == wrong.user), "{kept:?}");
+
+    // Pressed twice: the same answer, and no second record.
+    let recorded = node.store().position().head.seq;
+    assert_eq!(node.undo(undo(wrong.event)).await.unwrap(), wrong);
+    assert_eq!(node.store().position().head.seq, recorded);
+
+    // The student really comes, late, and that one stands; the old one taken back once more does not touch it.
+    school.hands().pass_until(at("07:40:00"));
+    let right = node.scan(scanned("1001")).await.unwrap().row;
+    assert_eq!(right.decision.status, Status::Terlambat);
+    node.undo(undo(wrong.event)).await.unwrap();
+    assert_eq!(node.latest(5).await.unwrap(), [(right.clone(), false), (wrong, true)]);
+    let Err(Refused::AlreadyRecorded { earlier, .. }) = node.scan(scanned("1001")).await else {
+        panic!("twice")
+    };
+    assert_eq!(*earlier, right);
+
+    let compare = || node.store().read(|conn| Ok(store::compare_with_rebuild(conn)));
+    assert_eq!(compare().await.unwrap(), Ok(2));
+    node.store().write(|tx: &mut crate::store::Tx<'_>| store::rebuild(tx)).await.unwrap();
+    assert_eq!(compare().await.unwrap(), Ok(2));
+    let forgets = |tx: &mut crate::store::Tx<'_>| Ok::<_, NotSaved>(tx.execute("DELETE FROM voided", [])?);
+    node.store().write(forgets).await.unwrap();
+    assert!(compare().await.unwrap().is_err(), "what was taken back is part of what the log says");
+}
+
+#[tokio::test]
+async fn what_stays_is_told_why() {
+    let school = TestBox::demo(at("13:55:00")).await;
+    let node = school.node();
+    let scan = async |direction| {
+        let asked = ScanRequest { direction: Some(direction), ..scanned("1001") };
+        node.scan(asked).await.unwrap().row.event
+    };
+    let (came, left) = (scan(Direction::CheckIn).await, scan(Direction::CheckOut).await);
+    let recorded = node.store().position().head.seq;
+    assert_eq!(node.undo(undo(EventId(uuid::Uuid::nil()))).await, Err(Refused::NoSuchScan));
+    assert_eq!(node.undo(undo(came)).await, Err(Refused::Stays(Stays::CheckedOut)));
+    school.hands().pass(10 * 60_000 + 1);
+    assert_eq!(node.undo(undo(left)).await, Err(Refused::Stays(Stays::TooLate)));
+    let token = node.qr().unwrap().token;
+    let staff = PassRequest {
+        user: school.id("2001"),
+        direction: Direction::CheckIn,
+        token,
+        received: node.reading(),
+        position: None,
+        gate: "Kiosk".into(),
+    };
+    let staff = node.pass(staff).await.unwrap().row.event;
+    assert_eq!(node.undo(undo(staff)).await, Err(Refused::Stays(Stays::NotOfTheGate)));
+    assert_eq!(node.store().position().head.seq, recorded + 1, "only the passage of the teacher was added");
+    school.hands().pass_until(at("14:05:00"));
+    node.undo(undo(left)).await.unwrap();
+    let counts = node.counts(DAY.parse().unwrap()).await.unwrap();
+    assert_eq!((counts.checked_in, counts.checked_out), (1, 0));
 }

@@ -156,6 +156,7 @@ async fn serve(
     if let Some(finished) = finished {
         return finished.map(|_| ()).map_err(std::io::Error::other);
     }
+    node.hang_up();
     drain.cancel();
     if tokio::time::timeout(DRAIN, &mut server).await.is_err() {
         tracing::warn!("requests that did not end in time are cut off; what they recorded is kept");

@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hadir_shared::{
-    rules::{fence::Verdict, status::Direction},
+    rules::{fence::Verdict, status::Direction, undo::Stays},
     time::Millis,
     wire::roster::{Person, Role},
 };
@@ -338,6 +338,10 @@ pub fn reason(refused: &Refused) -> &'static str {
         Refused::Inactive => "Akun ini tidak aktif",
         Refused::UnknownClass => "Kelas tidak ditemukan",
         Refused::FutureDay => "Tanggal belum tiba",
+        Refused::NoSuchScan => "Catatan tidak ditemukan",
+        Refused::Stays(Stays::TooLate) => "Sudah lewat 10 menit. Koreksi lewat cloud",
+        Refused::Stays(Stays::NotOfTheGate) => "Hanya absensi siswa yang dapat dibatalkan di gerbang",
+        Refused::Stays(Stays::CheckedOut) => "Sudah absen pulang. Batalkan absen pulang dahulu",
         Refused::NotSaved(_) => NOT_SAVED,
     }
 }

@@ -114,7 +114,7 @@ impl Fail {
 
 fn refused_status(refused: &Refused) -> StatusCode {
     match refused {
-        Refused::UnknownNumber | Refused::UnknownClass => StatusCode::NOT_FOUND,
+        Refused::UnknownNumber | Refused::UnknownClass | Refused::NoSuchScan => StatusCode::NOT_FOUND,
         Refused::RoleNotAllowed | Refused::Inactive => StatusCode::FORBIDDEN,
         Refused::FutureDay => StatusCode::UNPROCESSABLE_ENTITY,
         Refused::NotSaved(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -14,6 +14,8 @@
 //! | [`qrcode`] | the rotating QR |
 //! | [`kiosk`] | what the kiosk shows |
 //! | [`pairing`] | gate tablets and kiosks, let in with a code |
+//! | [`events`] | pages are told of what changed |
+//! | [`portraits`] | pictures of the school's people |
 //! | [`photos`] | pictures taken at a check-in |
 //! | [`status`] | how the box is |
 
@@ -42,6 +44,7 @@ pub mod attendance;
 pub mod auth;
 mod cleartext;
 pub mod dialect;
+pub mod events;
 pub mod extract;
 pub mod fail;
 mod kiosk;
@@ -49,6 +52,7 @@ pub mod listen;
 mod observe;
 pub mod pairing;
 pub mod photos;
+mod portraits;
 pub mod qrcode;
 pub mod scan;
 pub mod status;
@@ -73,6 +77,7 @@ pub struct Web {
     pub(crate) guesses: Arc<Guesses>,
     pub(crate) tries: Arc<Tries>,
     pub(crate) repeats: Arc<Repeats>,
+    pub(crate) listeners: events::Listeners,
     /// One picture per core is decoded at a time.
     decoders: Arc<Semaphore>,
     /// Renders the measurements of this process.
@@ -90,6 +95,7 @@ pub fn router(node: Node) -> Router {
         guesses: Arc::new(Guesses::new()),
         tries: Arc::new(Tries::new()),
         repeats: Arc::new(Repeats::default()),
+        listeners: events::Listeners::default(),
         decoders: Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from))),
         metrics: observe::recorder(),
     };
@@ -98,6 +104,7 @@ pub fn router(node: Node) -> Router {
         .merge(attendance::routes())
         .merge(students::routes())
         .merge(scan::routes())
+        .merge(portraits::routes())
         .merge(qrcode::routes())
         .merge(kiosk::routes())
         .merge(pairing::routes())

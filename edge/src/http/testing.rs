@@ -61,6 +61,10 @@ impl Served {
         self.on.node()
     }
 
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
     pub fn hands(&self) -> &Arc<Hands> {
         self.on.hands()
     }

@@ -94,6 +94,7 @@ pub fn entries(made: &Made) -> Vec<Entry> {
             active: true,
             class,
             verifier,
+            photo: None,
         };
         entries.push(entry(entity::PERSON, &id.to_string(), &entry_of_person));
         if is_student {

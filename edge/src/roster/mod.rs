@@ -6,6 +6,7 @@
 //! - Nobody waits for the internet: a scan asks the view in memory and nothing else.
 
 pub mod demo;
+pub mod portraits;
 pub mod pull;
 mod store;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 mod view;
 
 pub use self::{
+    portraits::Portraits,
     pull::{PullFailed, Puller},
     store::{cursor, forget},
     view::{Keys, View},

@@ -85,6 +85,7 @@ impl Feed {
             active: true,
             class: Some(ClassId(class)),
             verifier: None,
+            photo: None,
         };
         self.put(entity::PERSON, &id.to_string(), Some(&person));
     }

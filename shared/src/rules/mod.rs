@@ -7,3 +7,4 @@ pub mod fence;
 pub mod recap;
 pub mod school_days;
 pub mod status;
+pub mod undo;

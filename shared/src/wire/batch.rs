@@ -188,10 +188,12 @@ pub enum Reason {
     NotAllowed,
     /// Surely outside the school's ground, where the school refuses such.
     OutsideArea,
+    /// The gate took a scan back; the books still have it, and somebody is to correct it.
+    TakenBack,
 }
 
 impl Reason {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::AlreadyRecorded,
         Self::Contradicts,
         Self::UnknownPerson,
@@ -204,6 +206,7 @@ impl Reason {
         Self::RevokedDevice,
         Self::NotAllowed,
         Self::OutsideArea,
+        Self::TakenBack,
     ];
 
     /// In Indonesian, for the log.
@@ -221,6 +224,7 @@ impl Reason {
             Self::RevokedDevice => "Perangkat sudah dicabut",
             Self::NotAllowed => "Anda tidak memiliki izin untuk mencatat absensi pengguna lain",
             Self::OutsideArea => "Anda berada di luar area sekolah",
+            Self::TakenBack => "Absensi dibatalkan di gerbang. Koreksi absensi siswa ini",
         }
     }
 
@@ -244,6 +248,7 @@ impl Reason {
             Self::RevokedDevice => "revoked_device",
             Self::NotAllowed => "not_allowed",
             Self::OutsideArea => "outside_area",
+            Self::TakenBack => "taken_back",
         }
     }
 }

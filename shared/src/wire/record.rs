@@ -59,6 +59,8 @@ pub enum What {
     Boot(Boot),
     /// Somebody passed.
     Scan(Box<Scan>),
+    /// Somebody took a scan back.
+    Void(Void),
     /// A card or code nobody knew. Kept, because a late roster may explain it.
     UnknownCard(UnknownCard),
     /// The box compared its clock with the cloud's.
@@ -75,6 +77,7 @@ impl What {
         match self {
             Self::Boot(_) => "boot",
             Self::Scan(_) => "attendance",
+            Self::Void(_) => "void",
             Self::UnknownCard(_) => "unknown_card",
             Self::ClockSample(_) | Self::ClockStep(_) => "clock",
             Self::KeyRotation(_) => "key",
@@ -133,6 +136,23 @@ pub struct Scan {
     pub fence: Option<Verdict>,
     /// The rules that hold for this record, whatever the settings become.
     pub schedule: Schedule,
+}
+
+/// A scan is taken back at the gate, because it was of the wrong person or in the wrong direction. The scan stays in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Void {
+    /// Of the scan, in a log of the same box.
+    pub scan: EventId,
+    /// The scan's, so that nobody has to look for it.
+    pub user: UserId,
+    pub day: SchoolDay,
+    pub direction: Direction,
+    /// In the words of whoever did it, 100 characters at most; empty when nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    pub gate: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<UserId>,
 }
 
 /// A code that the roster could not explain when it was scanned; with everything needed to decide it later.
@@ -238,6 +258,24 @@ mod tests {
         let text = r#"{"v":1,"event":"00000000-0000-0000-0000-000000000001","at":{"claimed":1763600460000,"trusted":1763600461000,"grade":"anchored","boottime_ms":5000,"boot":"00000000-0000-0000-0000-000000000002"},"what":{"scan":{"user":1001,"direction":"checkin","day":"2025-11-20","method":"card","token":"1","gate":"Gerbang 1","class":1,"schedule":{"version":3,"zone":"Asia/Jakarta","checkin_end":"07:30:00","late_grace_minutes":0,"checkout_start":"14:00:00"}}}}"#;
         assert_eq!(serde_json::to_string(&scan()).unwrap(), text);
         assert_eq!(serde_json::from_str::<Record>(text).unwrap(), scan());
+    }
+
+    #[test]
+    fn the_form_of_a_void_is_fixed() {
+        let void = Void {
+            scan: EventId(Uuid::from_u128(1)),
+            user: UserId(1001),
+            day: "2025-11-20".parse().unwrap(),
+            direction: Direction::CheckIn,
+            reason: String::new(),
+            gate: "Gerbang 1".into(),
+            operator: Some(UserId(5)),
+        };
+        let what = What::Void(void);
+        let text = r#"{"void":{"scan":"00000000-0000-0000-0000-000000000001","user":1001,"day":"2025-11-20","direction":"checkin","gate":"Gerbang 1","operator":5}}"#;
+        assert_eq!(serde_json::to_string(&what).unwrap(), text);
+        assert_eq!(serde_json::from_str::<What>(text).unwrap(), what);
+        assert_eq!(what.action_type(), "void");
     }
 
     #[test]

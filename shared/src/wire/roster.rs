@@ -274,6 +274,9 @@ pub struct Person {
     /// Staff only: the argon2id verifier of the password, for logins without internet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verifier: Option<String>,
+    /// The key of the thumbnail of the profile photo, at the cloud.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photo: Option<String>,
 }
 
 /// [`entity::CLASS`].

@@ -79,6 +79,8 @@ pub fn read(event: &str, device: DeviceId) -> Reading {
             }
         }
         What::UnknownCard(_) => Reading::Plain(action, stamps, Verdict::Refused, Some(Reason::UnknownCard)),
+        // The books are never undone by a machine: somebody corrects the day.
+        What::Void(_) => Reading::Plain(action, stamps, Verdict::Conflict, Some(Reason::TakenBack)),
         What::KeyRotation(rotation) => Reading::Rotation(Box::new(rotation), stamps),
         What::Boot(_) | What::ClockSample(_) | What::ClockStep(_) => {
             Reading::Plain(action, stamps, Verdict::Stored, None)
@@ -237,6 +239,16 @@ mod tests {
         assert_eq!((&*line.body, line.raw.as_deref()), ("a\u{fffd}b", Some("610062")));
         let line = Line::new(1, "{}", Hash::of(b"{}"), Decided::UNREADABLE);
         assert_eq!((&*line.body, line.raw), ("{}", None));
+    }
+
+    #[test]
+    fn what_a_gate_took_back_is_somebodys_to_correct() {
+        let event = r#"{"v":1,"event":"00000000-0000-0000-0000-000000000002","at":{"claimed":2,"trusted":3,"grade":"anchored","boottime_ms":1,"boot":"00000000-0000-0000-0000-000000000003"},"what":{"void":{"scan":"00000000-0000-0000-0000-000000000001","user":7,"day":"2025-11-21","direction":"checkin","gate":"Gerbang 1"}}}"#;
+        let Reading::Plain(action, stamps, verdict, reason) = read(event, DeviceId(Uuid::nil())) else {
+            panic!("understood")
+        };
+        assert_eq!((action, stamps.claimed, stamps.trusted), ("void", Millis(2), Millis(3)));
+        assert_eq!((verdict, reason), (Verdict::Conflict, Some(Reason::TakenBack)));
     }
 
     #[test]

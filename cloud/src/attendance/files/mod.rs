@@ -90,6 +90,11 @@ impl Kept {
     }
 }
 
+/// The key in a path of [`Kept::path`]; nothing of any other text.
+pub fn key_of(path: &str) -> Option<&str> {
+    path.strip_prefix(PREFIX)
+}
+
 /// Mounted beside `/api`, at `/files`.
 pub fn routes() -> Router<App> {
     speak(api().into(), dialect::failure)

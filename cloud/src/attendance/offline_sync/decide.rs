@@ -267,6 +267,9 @@ impl Way {
             Some(Reason::UnknownClass | Reason::AlreadyRecorded) => {
                 return Err(Fail::conflict("Log ini cukup dicoba ulang"));
             }
+            Some(Reason::TakenBack) => {
+                return Err(Fail::conflict("Koreksi absensi siswa ini, lalu abaikan log ini"));
+            }
             Some(Reason::BadSchema) | None => {
                 return Err(Fail::conflict("Data yang tidak dapat dibaca hanya dapat diabaikan"));
             }
@@ -288,6 +291,8 @@ enum Reading {
     Plain(&'static str, Stamp),
     /// Taken in order, or not at all.
     Key(Stamp),
+    /// A gate's word against the books: somebody corrects the day.
+    TakenBack(Stamp),
     Unreadable,
 }
 
@@ -319,6 +324,7 @@ async fn read(
             None => return Ok(Reading::NobodyKnown(at)),
         },
         What::KeyRotation(_) => return Ok(Reading::Key(at)),
+        What::Void(_) => return Ok(Reading::TakenBack(at)),
         What::Boot(_) | What::ClockSample(_) | What::ClockStep(_) => return Ok(Reading::Plain(action, at)),
     };
     let device = DeviceId(row.device_id);
@@ -399,12 +405,16 @@ async fn settle(
             });
         }
         Reading::Unreadable => return Ok(Outcome::refused(Reason::BadSchema)),
-        Reading::Plain(..) | Reading::Key(_) if how != How::Reprocess => {
+        Reading::Plain(..) | Reading::Key(_) | Reading::TakenBack(_) if how != How::Reprocess => {
             return Err(Fail::bad_request("Tipe action tidak didukung untuk diulang"));
         }
         Reading::Plain(action, at) => {
             let stored = Outcome::new(Verdict::Stored.as_str(), None);
             return Ok(Outcome { at: Some(at), action: Some(action), ..stored });
+        }
+        Reading::TakenBack(at) => {
+            let taken = Outcome::new(Verdict::Conflict.as_str(), Some(Reason::TakenBack));
+            return Ok(Outcome { at: Some(at), action: Some("void"), ..taken });
         }
         Reading::Key(at) => {
             return Ok(Outcome { at: Some(at), action: Some("key"), ..Outcome::refused(Reason::NotAllowed) });

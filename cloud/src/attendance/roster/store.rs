@@ -294,6 +294,7 @@ pub struct PersonRow {
     pub is_active: bool,
     pub role_id: i64,
     pub class_id: Option<i64>,
+    pub photo_path: Option<String>,
 }
 
 /// Those who have a login and a role in attendance, with the class they are in on a day: of two, the one they came to last.
@@ -304,7 +305,7 @@ pub async fn people(
     day: SchoolDay,
 ) -> sqlx::Result<Vec<PersonRow>> {
     tx.query_split(
-        "SELECT u.id, u.uuid, u.nisn_nip_nik AS number, u.name, u.password_hash, u.is_active, r.role_id,
+        "SELECT u.id, u.uuid, u.nisn_nip_nik AS number, u.name, u.password_hash, u.is_active, u.photo_path, r.role_id,
             (SELECT c.class_id FROM class_students c
              WHERE c.institution_id = $1 AND c.student_id = u.id AND c.academic_year = $3
                 AND c.joined_on <= $4 AND (c.left_on IS NULL OR c.left_on > $4)
@@ -312,7 +313,7 @@ pub async fn people(
          FROM users u JOIN user_roles r ON r.user_id = u.id JOIN services s ON s.id = r.service_id
          WHERE u.institution_id = $1 AND s.code = 'ATTENDANCE' AND u.nisn_nip_nik IS NOT NULL
             AND ($2::BIGINT[] IS NULL OR u.id = ANY($2)) ORDER BY u.id",
-        "SELECT u.id, u.uuid, u.nisn_nip_nik AS number, u.name, u.password_hash, u.is_active, r.role_id,
+        "SELECT u.id, u.uuid, u.nisn_nip_nik AS number, u.name, u.password_hash, u.is_active, u.photo_path, r.role_id,
             (SELECT c.class_id FROM class_students c
              WHERE c.institution_id = $1 AND c.student_id = u.id AND c.academic_year = $3
                 AND c.joined_on <= $4 AND (c.left_on IS NULL OR c.left_on > $4)

@@ -13,7 +13,7 @@ use super::{
     feed::{Change, publish},
     keys, store,
 };
-use crate::{app::App, attendance::fleet::cloud_key, db::Tx, fail::Fail, identity};
+use crate::{app::App, attendance::{files, fleet::cloud_key}, db::Tx, fail::Fail, identity};
 
 /// Which rows: those with these ids, or all of the school's.
 type Which<'a> = Option<&'a [i64]>;
@@ -156,6 +156,7 @@ async fn people_now(
             role,
             active: row.is_active,
             class: row.class_id.map(ClassId),
+            photo: row.photo_path.as_deref().and_then(files::key_of).map(str::to_owned),
             verifier: (role != roster::Role::Siswa && row.is_active).then_some(row.password_hash),
         };
         changes.push(Change::put(entity::PERSON, &row.id, &person)?.revoking(!row.is_active));

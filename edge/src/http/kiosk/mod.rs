@@ -51,7 +51,7 @@ async fn state(State(web): State<Web>, _: AtScreen, base: CheckInBase) -> Result
     let zone = roster.schedule().zone;
     let people = roster.settings.kiosk_people;
     let latest = if people == KioskPeople::Nobody { vec![] } else { scan::latest(&web).await? };
-    let latest = latest.into_iter().map(|o| {
+    let latest = latest.into_iter().filter(|o| !o.is_void).map(|o| {
         let name = o.name.unwrap_or_default();
         Passed {
             seq: o.seq,

@@ -17,6 +17,7 @@ use axum::{
     routing::{get, post},
 };
 use hadir_shared::{
+    ids::EventId,
     rules::status::{Direction, direction_by_hours},
     time::Millis,
     wire::roster::{Person, Role},
@@ -29,17 +30,20 @@ use super::{
     Web,
     auth::AtGate,
     dialect::{Data, Unsaved},
+    events,
     extract::{Body, Params, Peer, RawBody, essence},
     fail::{Fail, Flaw},
 };
 use crate::{
-    attendance::{Code, DayCounts, ScanRequest},
+    attendance::{Code, DayCounts, ScanRequest, UndoRequest},
     outbox::{Line, StoreState},
 };
 
 /// The longest text a scanner may give, and the longest name of a gate, in characters.
 const LONGEST_CODE: usize = 512;
 const LONGEST_GATE: usize = 100;
+/// The longest reason for taking a scan back, in characters.
+const LONGEST_REASON: usize = 100;
 /// People in the gate's list.
 const LATEST: u32 = 10;
 /// People that a search offers.
@@ -51,6 +55,8 @@ pub fn routes() -> Router<Web> {
         .layer(DefaultBodyLimit::max(FRAME_BYTES))
         .route("/scan", post(one))
         .route("/gate", get(state))
+        .route("/gate/events", get(told))
+        .route("/gate/undo", post(undo))
         .route("/gate/find", get(find))
 }
 
@@ -181,14 +187,24 @@ struct GateState {
     latest: Vec<Outcome>,
 }
 
-async fn state(State(web): State<Web>, at: AtGate) -> Result<Data<GateState>, Fail> {
+async fn state(State(web): State<Web>, gate: AtGate) -> Result<Data<GateState>, Fail> {
+    Ok(Data(now(web, gate.name).await?))
+}
+
+/// The same, now and whenever it changes.
+async fn told(State(web): State<Web>, gate: AtGate) -> Result<Response, Fail> {
+    events::follow(&web, move |web| now(web, gate.name.clone()))
+}
+
+/// `name`: of a gate that was paired.
+async fn now(web: Web, name: Option<String>) -> Result<GateState, Fail> {
     let roster = web.node.roster();
     let now = web.node.trusted_now();
     let zone = roster.schedule().zone;
     let status = web.node.sync_status().await;
-    Ok(Data(GateState {
+    Ok(GateState {
         school: roster.institution.name.clone(),
-        gate: at.name.unwrap_or_else(|| web.node.config().gate_name.clone()),
+        gate: name.unwrap_or_else(|| web.node.config().gate_name.clone()),
         now: now.time,
         zone: zone.name(),
         zone_name: zone.abbreviation(now.time),
@@ -200,7 +216,32 @@ async fn state(State(web): State<Web>, at: AtGate) -> Result<Data<GateState>, Fa
         line: status.line,
         store: status.store,
         latest: latest(&web).await?,
-    }))
+    })
+}
+
+#[derive(Deserialize)]
+struct Undo {
+    event: Option<EventId>,
+    /// In the words of whoever does it; may be left out.
+    reason: Option<String>,
+    gate: Option<String>,
+}
+
+/// One of the last scans is taken back. Safe to press twice.
+async fn undo(
+    State(web): State<Web>,
+    gate: AtGate,
+    Body(undo): Body<Undo>,
+) -> Result<Data<Option<Outcome>>, Fail> {
+    let name = gate_name(&web, &gate, undo.gate)?;
+    let event = undo.event.ok_or_else(|| Fail::invalid("event", Flaw::Missing))?;
+    let reason = undo.reason.unwrap_or_default();
+    if reason.chars().count() > LONGEST_REASON {
+        return Err(Fail::invalid("reason", Flaw::TooLong(LONGEST_REASON)));
+    }
+    let request = UndoRequest { event, reason, gate: name, operator: gate.operator };
+    let row = web.node.undo(request).await?;
+    Ok(Data(Outcome::of_row(&web.node, &row, true)))
 }
 
 #[derive(Deserialize)]
@@ -213,6 +254,7 @@ struct Found {
     name: String,
     number: String,
     class: Option<String>,
+    photo: Option<String>,
 }
 
 /// Students without a card, by the beginning of their number or some letters of their name.
@@ -228,12 +270,17 @@ async fn find(State(web): State<Web>, _: AtGate, Params(find): Params<Find>) -> 
     let mut people: Vec<&Person> = roster.people().filter(is_meant).collect();
     people.sort_by_key(|p| (&p.name, &p.number));
     let class = |p: &Person| p.class.and_then(|id| roster.class(id)).map(|c| c.name.clone());
-    let found = people.into_iter().take(FOUND);
-    Data(found.map(|p| Found { name: p.name.clone(), number: p.number.clone(), class: class(p) }).collect())
+    let found = |p: &Person| Found {
+        name: p.name.clone(),
+        number: p.number.clone(),
+        class: class(p),
+        photo: web.node.portraits().of(p),
+    };
+    Data(people.into_iter().take(FOUND).map(found).collect())
 }
 
-/// The last people through, newest first, of people the roster still has.
+/// The last people through, newest first, of people the roster still has; those that were taken back too.
 pub async fn latest(web: &Web) -> Result<Vec<Outcome>, Fail> {
     let rows = web.node.latest(LATEST).await?;
-    Ok(rows.iter().filter_map(|row| Outcome::of_row(&web.node, row)).collect())
+    Ok(rows.iter().filter_map(|(row, is_void)| Outcome::of_row(&web.node, row, *is_void)).collect())
 }

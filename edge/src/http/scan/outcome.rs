@@ -1,9 +1,13 @@
 //! One result, as a gate shows it: a word for colour and sound, and the facts under it.
 
 use hadir_shared::{
-    rules::status::{Direction, Status},
+    ids::EventId,
+    rules::{
+        status::{Direction, Status},
+        undo,
+    },
     time::Millis,
-    wire::roster::Person,
+    wire::roster::{Person, Role},
 };
 use serde::Serialize;
 
@@ -35,8 +39,14 @@ pub struct Outcome {
     /// Where that was.
     pub gate: Option<String>,
     pub late_minutes: i64,
-    /// The number of the record in the box's log.
+    /// The number of the record in the box's log, and its name for ever.
     pub seq: Option<u64>,
+    pub event: Option<EventId>,
+    /// Whether it was taken back since, and whether it can be now.
+    pub is_void: bool,
+    pub can_undo: bool,
+    /// The key of the person's portrait at this box.
+    pub photo: Option<String>,
     /// Records the cloud does not have yet.
     pub pending: u64,
 }
@@ -51,9 +61,19 @@ impl Outcome {
         }
     }
 
-    /// A line of the attendance; `None` when its person has left the roster.
-    pub fn of_row(node: &Node, row: &AttendanceRow) -> Option<Self> {
-        node.roster().person(row.user).map(|person| Self::recorded(node, row, person))
+    /// A line of the attendance, which may have been taken back; `None` when its person has left the roster.
+    pub fn of_row(node: &Node, row: &AttendanceRow, is_void: bool) -> Option<Self> {
+        let roster = node.roster();
+        let person = roster.person(row.user)?;
+        let scan = undo::Scanned {
+            direction: row.direction,
+            at: row.trusted,
+            is_of_a_student: person.role == Role::Siswa,
+            // Seldom, and told when somebody tries.
+            checked_out: false,
+        };
+        let can_undo = !is_void && undo::may_undo(&scan, node.trusted_now().time).is_ok();
+        Some(Self { is_void, can_undo, ..Self::recorded(node, row, person) })
     }
 
     /// Whether the box has given its last word: everything but "not saved".
@@ -71,6 +91,7 @@ impl Outcome {
             direction: Some(row.direction),
             late_minutes: row.decision.late_minutes,
             seq: Some(row.seq),
+            event: Some(row.event),
             ..Self::bare(outcome, message).seen(node, row).of(node, person)
         }
     }
@@ -105,6 +126,10 @@ impl Outcome {
             gate: None,
             late_minutes: 0,
             seq: None,
+            event: None,
+            is_void: false,
+            can_undo: false,
+            photo: None,
             pending: 0,
         }
     }
@@ -121,7 +146,13 @@ impl Outcome {
 
     fn of(self, node: &Node, person: &Person) -> Self {
         let class = person.class.and_then(|id| node.roster().class(id).map(|c| c.name.clone()));
-        Self { name: Some(person.name.clone()), number: Some(person.number.clone()), class, ..self }
+        Self {
+            name: Some(person.name.clone()),
+            number: Some(person.number.clone()),
+            class,
+            photo: node.portraits().of(person),
+            ..self
+        }
     }
 }
 
@@ -143,6 +174,8 @@ fn word(refused: &Refused) -> &'static str {
         | Refused::RoleNotAllowed
         | Refused::Inactive
         | Refused::UnknownClass
+        | Refused::NoSuchScan
+        | Refused::Stays(_)
         | Refused::FutureDay => "ditolak",
     }
 }

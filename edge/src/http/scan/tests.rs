@@ -216,3 +216,36 @@ async fn the_gate_sees_its_morning() {
     assert_eq!(find("a").await.data(), json!([]), "one letter names nobody");
     assert_eq!(find("2001").await.data(), json!([]), "staff do not pass by card");
 }
+
+#[tokio::test]
+async fn a_scan_is_taken_back_by_who_may_scan() {
+    let school = Served::at("06:41:00").await;
+    let event =
+        school.post("/api/scan", json!({"number": "1001"})).here().await.data()["results"][0]["event"].take();
+    let undo = |body: Value| school.post("/api/gate/undo", body);
+    let student = school.token("4001").await;
+    undo(json!({"event": event})).await.refused(401, "Token tidak valid");
+    undo(json!({"event": event}))
+        .bearer(&student)
+        .await
+        .refused(403, "Hanya guru yang dapat melakukan absensi siswa");
+    let teacher = school.token("2001").await;
+    let taken = undo(json!({"event": event, "gate": "Gerbang 2"})).bearer(&teacher).await.data();
+    assert_eq!(
+        (&taken["is_void"], &taken["number"], &taken["time"]),
+        (&json!(true), &json!("1001"), &json!("06:41"))
+    );
+    let void = &school.last_record().await["what"]["void"];
+    assert_eq!(
+        (&void["scan"], &void["gate"], &void["operator"]),
+        (&event, &json!("Gerbang 2"), &json!(school.id("2001")))
+    );
+    let state = school.get("/api/gate").here().await.data();
+    assert_eq!((&state["counts"]["checked_in"], &state["latest"][0]["is_void"]), (&json!(0), &json!(true)));
+    assert_eq!(words(&school.post("/api/scan", json!({"number": "1001"})).here().await.data()), ["hadir"]);
+
+    undo(json!({})).here().await.invalid(&["event"]);
+    undo(json!({"event": "x"})).here().await.invalid(&["event"]);
+    undo(json!({"event": event, "reason": "x".repeat(101)})).here().await.invalid(&["reason"]);
+    undo(json!({"event": uuid::Uuid::nil()})).here().await.refused(404, "Catatan tidak ditemukan");
+}
