@@ -6,7 +6,9 @@ use axum::{
 };
 use data_encoding::HEXLOWER;
 use rust_embed::RustEmbed;
+use sha2::{Digest as _, Sha256};
 
+use super::pages::POLICY;
 use crate::http::{extract::Segment, fail::Fail};
 
 #[derive(RustEmbed)]
@@ -24,7 +26,41 @@ pub async fn serve(headers: HeaderMap, Segment(name): Segment<String>) -> Result
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag), cache]).into_response());
     }
     let kind = HeaderValue::from_static(kind(&name));
-    Ok(([(header::CONTENT_TYPE, kind), (header::ETAG, tag), cache], file.data.into_owned()).into_response())
+    // One of them is a page, which the browser keeps with its policy.
+    let policy = (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    let headers = [(header::CONTENT_TYPE, kind), (header::ETAG, tag), cache, policy];
+    Ok((headers, file.data.into_owned()).into_response())
+}
+
+/// Fetched through their own tag and never kept by the browser's worker: it, and what it does not need.
+const NOT_KEPT: &[&str] = &["sw.js", "icon-512.png", "icon-mask.png"];
+
+/// The worker that keeps the shell, with its version, which is that of the files together, and their names written into it.
+pub async fn worker() -> Result<Response, Fail> {
+    let file = Assets::get("sw.js").ok_or(Fail::NoRoute)?;
+    let text = String::from_utf8_lossy(&file.data);
+    let (version, files) = shell();
+    let text = text.replacen("VERSION", &version, 1).replacen("FILES\"", &format!("{files}\""), 1);
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind("sw.js"))),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        // What it may fetch is its own policy's to say, not its page's.
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; connect-src 'self'")),
+    ];
+    Ok((headers, text).into_response())
+}
+
+/// What the shell is made of: one name for all of it together, and every address.
+fn shell() -> (String, String) {
+    let mut names: Vec<_> = Assets::iter().collect();
+    names.sort_unstable();
+    let mut all = Sha256::new();
+    for file in names.iter().filter_map(|name| Assets::get(name)) {
+        all.update(file.metadata.sha256_hash());
+    }
+    let kept = names.iter().filter(|name| !NOT_KEPT.contains(&name.as_ref()));
+    let files: Vec<String> = kept.map(|name| format!("/assets/{name}")).collect();
+    (HEXLOWER.encode(&all.finalize()[..8]), files.join(" "))
 }
 
 fn kind(name: &str) -> &'static str {
@@ -32,6 +68,8 @@ fn kind(name: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("html") => "text/html; charset=utf-8",
         Some("webmanifest") => "application/manifest+json",
         _ => "application/octet-stream",
     }

@@ -27,4 +27,5 @@ pub fn routes(web: &Web) -> Router<Web> {
         .route("/ca.pem", get(ca::pem))
         .route("/ca.mobileconfig", get(ca::profile))
         .route("/assets/{file}", get(assets::serve))
+        .route("/sw.js", get(assets::worker))
 }

@@ -40,6 +40,35 @@ async fn an_asset_is_asked_for_again_and_sent_once() {
 }
 
 #[tokio::test]
+async fn the_worker_keeps_what_is_there_and_is_another_with_every_change() {
+    let school = Served::at("06:41:00").await;
+    let worker = school.get("/sw.js").await;
+    assert_eq!(worker.headers["content-type"], "text/javascript; charset=utf-8");
+    assert_eq!(worker.headers["cache-control"], "no-cache");
+    let policy = |answer: &crate::http::testing::Answer| {
+        answer.headers["content-security-policy"].to_str().unwrap().to_owned()
+    };
+    assert!(policy(&worker).contains("connect-src 'self'"), "it could fetch nothing");
+    let offline = school.get("/assets/offline.html").await;
+    assert!(policy(&offline).contains("script-src 'self'"), "it could not look for the box");
+    let text = worker.text();
+    let quoted = |before: &str| text.split(before).nth(1).unwrap().split('"').next().unwrap();
+    let version = quoted("CACHE = \"hadir-");
+    assert!(version.len() == 16 && version.bytes().all(|b| b.is_ascii_hexdigit()), "{version}");
+    let files: Vec<&str> = quoted("FILES = \"").split(' ').collect();
+    assert!(files.contains(&"/assets/offline.html") && files.contains(&"/assets/offline.js"), "{files:?}");
+    for file in &files {
+        assert!(file.starts_with("/assets/"), "no page and no answer is kept: {file}");
+        assert_eq!(school.get(file).await.status, 200, "{file}");
+    }
+    let manifest: serde_json::Value = school.get("/assets/hadir.webmanifest").await.json();
+    for icon in manifest["icons"].as_array().unwrap() {
+        let file = school.get(icon["src"].as_str().unwrap()).await;
+        assert_eq!(file.headers["content-type"], icon["type"].as_str().unwrap(), "{icon}");
+    }
+}
+
+#[tokio::test]
 async fn what_came_in_the_address_does_not_get_into_the_page() {
     let school = Served::at("06:41:00").await;
     for token in ["%3Cscript%3E", "a%22onload=", &"a".repeat(65)] {

@@ -28,6 +28,57 @@ export async function call(path, { method = "GET", json, body, type, token = loc
   }
 }
 
+/**
+ * Follows a stream of states until it breaks: `onState(data)` for each. Resolves when it is over, for whatever reason.
+ * The browser's own EventSource cannot say who asks.
+ */
+export async function follow(path, onState) {
+  const token = localStorage.getItem(TOKEN);
+  const silence = new AbortController();
+  let timer;
+  // The box says something every 15 seconds.
+  const alive = () => (clearTimeout(timer), (timer = setTimeout(() => silence.abort(), 25000)));
+  try {
+    alive();
+    const headers = { accept: "text/event-stream", ...(token && { authorization: `Bearer ${token}` }) };
+    const answer = await fetch(path, { headers, cache: "no-store", signal: silence.signal });
+    if (answer.status !== 200) return;
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = ""; ; ) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      alive();
+      const events = (text + value).split("\n\n");
+      text = events.pop();
+      for (const event of events) if (event.startsWith("data: ")) onState(JSON.parse(event.slice(6)));
+    }
+  } catch {
+    // Whoever follows asks instead, and comes back.
+  } finally {
+    clearTimeout(timer);
+    silence.abort();
+  }
+}
+
+const portraits = new Map();
+/** The address of somebody's portrait in this page, or nothing. The box is asked once. */
+export function portrait(key) {
+  if (!portraits.has(key)) portraits.set(key, fetchPortrait(key));
+  return portraits.get(key);
+}
+
+async function fetchPortrait(key) {
+  const token = localStorage.getItem(TOKEN);
+  try {
+    const headers = token ? { authorization: `Bearer ${token}` } : {};
+    const answer = await fetch(`/api/portraits/${key}`, { headers, signal: AbortSignal.timeout(5000) });
+    if (answer.ok) return URL.createObjectURL(await answer.blob());
+  } catch {
+    // Initials will do.
+  }
+  portraits.delete(key);
+}
+
 /** What went wrong, in the words of the answer: of the first wrong field where fields are wrong. */
 export const why = (body) => (body.errors ? Object.values(body.errors)[0][0] : body.message);
 

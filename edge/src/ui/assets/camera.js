@@ -4,7 +4,7 @@ import { t } from "./language.js";
 import { sleep } from "./page.js";
 
 const PERIOD_MS = 130; // some seven frames a second, one on its way at a time
-const WIDTH = 640;
+const SIDE = 720; // pixels of the square that is looked at
 
 export class Camera {
   #video;
@@ -78,13 +78,16 @@ export class Camera {
     }
   }
 
+  /** The middle of the picture, a little more than the frame on the page shows, without colour. */
   #frame() {
     const { videoWidth, videoHeight } = this.#video;
-    const [canvas, scale] = [this.#canvas, Math.min(1, WIDTH / videoWidth)];
-    [canvas.width, canvas.height] = [Math.round(videoWidth * scale), Math.round(videoHeight * scale)];
+    const crop = Math.min(videoWidth, videoHeight);
+    const [canvas, side] = [this.#canvas, Math.min(crop, SIDE)];
+    [canvas.width, canvas.height] = [side, side];
     const context = canvas.getContext("2d", { alpha: false });
+    // A browser without filters sends colours, which the box takes out.
     context.filter = "grayscale(1)";
-    context.drawImage(this.#video, 0, 0, canvas.width, canvas.height);
+    context.drawImage(this.#video, (videoWidth - crop) / 2, (videoHeight - crop) / 2, crop, crop, 0, 0, side, side);
     return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.75));
   }
 }

@@ -1,8 +1,8 @@
 // The gate. What the box answers is shown; nothing is green that the box did not say is on disk.
 
-import { authorised, call, signIn, Unreachable } from "./api.js";
+import { authorised, call, follow, signIn, Unreachable } from "./api.js";
 import { apply, t } from "./language.js";
-import { $, age, Clock, el, person, sleep, stayAwake } from "./page.js";
+import { $, age, Clock, el, face, person, sleep, stayAwake } from "./page.js";
 import { Camera } from "./camera.js";
 import { isAwake, play, wake } from "./sound.js";
 import { listen } from "./wedge.js";
@@ -21,6 +21,7 @@ const SHOWN = {
   kartu_sekolah_lain: { word: () => t("Kartu sekolah lain", "Card of another school") },
   tidak_dikenal: { word: () => t("QR tidak dikenal", "Unknown code") },
   ditolak: { word: (r) => r.message },
+  dibatalkan: { icon: "↶", sound: "undone", ms: 2000, word: () => t("Dibatalkan", "Undone") },
 };
 const BAD = { icon: "✖", sound: "bad", ms: 3000, tone: "bad" };
 
@@ -28,9 +29,29 @@ const clock = new Clock();
 const camera = new Camera($("video"));
 const seen = new Map();
 let gone = 0;
+let following = false; // whether the box tells by itself
 let hiding;
 
 const mode = () => document.querySelector("input[name=mode]:checked").value;
+
+// A direction that somebody chose holds until the hours would choose another one, or the day is over: who forgets to put it
+// back has not turned tomorrow morning into check-outs. It survives a reload.
+const CHOSEN = "hadir.mode";
+let hours;
+function choose(direction) {
+  document.querySelector(`input[name=mode][value="${direction}"]`).checked = true;
+  if (direction && hours) localStorage.setItem(CHOSEN, JSON.stringify({ direction, hours }));
+  else localStorage.removeItem(CHOSEN);
+}
+$("mode").addEventListener("change", () => choose(mode()));
+
+function keepMode(state) {
+  hours = `${state.counts.day} ${state.direction}`;
+  const chosen = JSON.parse(localStorage.getItem(CHOSEN) ?? "null");
+  if (chosen && chosen.hours === hours) choose(chosen.direction);
+  else if (chosen || mode()) choose("");
+  $("gate").dataset.mode = mode() || state.direction;
+}
 
 /** Whether a code has not been before this gate for a while. */
 function isNews(code, away) {
@@ -51,6 +72,7 @@ function show(result) {
   $("flash-icon").textContent = look.icon;
   $("flash-word").textContent = (look.word ?? (() => result.message))(result);
   $("flash-name").textContent = result.name ?? "";
+  showFace(result);
   const facts = [result.class, result.outcome === "sudah" ? undefined : result.time];
   $("flash-more").textContent = facts.filter(Boolean).join(" · ");
   $("flash-saved").textContent = result.seq && result.pending
@@ -59,9 +81,16 @@ function show(result) {
   play(look.sound);
   clearTimeout(hiding);
   hiding = setTimeout(() => (flash.hidden = true), look.ms);
-  if (result.seq) setTimeout(refresh, 50);
+  if (result.seq && !following) setTimeout(refresh, 50);
 }
 $("flash").addEventListener("click", () => ($("flash").hidden = true));
+
+/** The portrait of who passed, when it is here before the next one comes; initials until then. */
+function showFace({ name, photo }) {
+  const disc = $("flash-face");
+  disc.hidden = !name;
+  disc.replaceChildren(...(name ? [face({ name, photo })] : []));
+}
 
 /** Blocks the page until somebody has understood: nothing is scanned meanwhile. What was not saved may come again at once. */
 function alarm(text) {
@@ -150,16 +179,34 @@ $("sound").addEventListener("click", () => {
   setTimeout(() => (play("good"), refresh()), 60);
 });
 
-$("manual").addEventListener("submit", (event) => {
+const find = async (typed) => (await authorised(`/api/gate/find?q=${encodeURIComponent(typed)}`)).body.data ?? [];
+
+$("manual").addEventListener("submit", async (event) => {
   event.preventDefault();
   const typed = $("number").value.trim();
-  if (/^[0-9]+$/.test(typed)) choose(typed);
+  // A scanner whose field had the focus typed a card's code.
+  if (/^hc1\./i.test(typed)) return clear(), send({ code: typed }, typed);
+  if (typed.length < 2) return;
+  const found = await find(typed).catch(() => []);
+  const one = found.find(({ number }) => number === typed) ?? (found.length === 1 ? found[0] : undefined);
+  if (one) ask(one);
+  else if (/^[0-9]+$/.test(typed)) clear(), send({ number: typed }, typed);
 });
-function choose(number) {
+function clear() {
   $("number").value = "";
   $("found").replaceChildren();
   $("number").blur();
-  send({ number }, number);
+}
+
+/** Whoever has no card is looked at: is this the student? */
+function ask(one) {
+  clear();
+  $("who-face").replaceChildren(face(one));
+  $("who-name").textContent = one.name;
+  $("who-more").textContent = [one.class, one.number].filter(Boolean).join(" · ");
+  $("who").returnValue = "";
+  $("who").onclose = () => $("who").returnValue === "yes" && send({ number: one.number }, one.number);
+  $("who").showModal();
 }
 let asked = 0;
 $("number").addEventListener("input", async () => {
@@ -167,15 +214,56 @@ $("number").addEventListener("input", async () => {
   if (typed.length < 2) return $("found").replaceChildren();
   await sleep(150);
   if (turn !== asked) return;
-  const { status, body } = await authorised(`/api/gate/find?q=${encodeURIComponent(typed)}`).catch(() => ({}));
-  if (turn !== asked || status !== 200) return;
-  $("found").replaceChildren(...body.data.map((one) => {
-    const button = el("button", "", el("b", "", one.name), ` ${one.class ?? ""} · ${one.number}`);
-    button.type = "button";
-    button.addEventListener("click", () => choose(one.number));
-    return el("li", "", button);
-  }));
+  const found = await find(typed).catch(() => undefined);
+  if (turn !== asked || !found || !$("number").value) return;
+  const nobody = el("li", "small", t("Tidak ada siswa yang cocok", "No such student"));
+  $("found").replaceChildren(...(found.length ? found.map(offer) : [nobody]));
 });
+function offer(one) {
+  const who = el("span", "who", el("b", "", one.name), el("small", "", [one.class, one.number].filter(Boolean).join(" · ")));
+  const button = el("button", "offer", face(one), who);
+  button.type = "button";
+  button.addEventListener("click", () => ask(one));
+  return el("li", "", button);
+}
+
+// One of the last people is taken back with two taps: the second is on the question.
+const QUESTION_MS = 5000;
+let questioned;
+let unasking;
+function question(event) {
+  questioned = event;
+  clearTimeout(unasking);
+  unasking = setTimeout(() => (questioned = undefined, last && drawLatest(last)), QUESTION_MS);
+  drawLatest(last);
+  document.querySelector("#latest .sure")?.focus();
+}
+
+async function undo(one) {
+  questioned = undefined;
+  const json = { event: one.event, gate: about().gate };
+  try {
+    const { status, body } = await authorised("/api/gate/undo", { method: "POST", json });
+    if (status === 200) seen.clear();
+    show(status === 200 ? { ...one, outcome: "dibatalkan" } : { outcome: "ditolak", message: body.message });
+    if (status >= 500) alarm(body.message);
+  } catch (e) {
+    if (!(e instanceof Unreachable)) throw e;
+    show({ outcome: "ditolak", message: t("Kotak tidak menjawab: belum dibatalkan", "The box does not answer: not undone") });
+  }
+  if (!following) refresh();
+}
+
+function undoButton(one) {
+  const isSure = questioned === one.event;
+  const button = el("button", isSure ? "sure" : "quiet undo", isSure ? t("Batalkan?", "Undo?") : "↶");
+  button.type = "button";
+  const what = t(`Batalkan absensi ${one.name} ${one.time}`, `Undo ${one.name} ${one.time}`);
+  button.setAttribute("aria-label", isSure ? t(`Ya. ${what}`, `Yes. ${what}`) : what);
+  button.title = what;
+  button.addEventListener("click", () => (isSure ? undo(one) : question(one.event)));
+  return button;
+}
 
 async function refresh() {
   const badge = $("pending");
@@ -191,6 +279,7 @@ async function refresh() {
 }
 
 function draw(state) {
+  keepMode(state);
   clock.set(state.now, state.zone, state.zone_name);
   const way = state.direction === "checkin" ? t("masuk", "in") : t("pulang", "out");
   $("auto").textContent = t(`Otomatis (${way})`, `Auto (${way})`);
@@ -202,12 +291,34 @@ function draw(state) {
     : state.pending ? t(`☁ Menunggu ${state.pending} (${age(state.now - (state.oldest_pending ?? state.now))})`, `☁ Waiting ${state.pending} (${age(state.now - (state.oldest_pending ?? state.now))})`)
     : state.line === "stand_alone" ? t("✔ Tersimpan di kotak", "✔ Saved on the box") : t("✔ Semua terkirim", "✔ All sent");
   $("sound").textContent = isAwake() ? t("Tes suara", "Test sound") : t("Ketuk untuk suara", "Tap for sound");
-  $("latest").replaceChildren(...state.latest.map((one) => person({
-    name: one.name,
-    detail: [one.class, one.outcome === "terlambat" ? t(`terlambat ${one.late_minutes} menit`, `late ${one.late_minutes} min`) : one.outcome === "pulang" ? t("pulang", "out") : t("hadir", "present")].filter(Boolean).join(" · "),
-    time: one.time,
-    tone: one.outcome === "terlambat" ? "warn" : "good",
-  })));
+  drawLatest(state.latest);
+}
+
+let last;
+function drawLatest(latest) {
+  last = latest;
+  const list = $("latest");
+  // Whoever is about to press a button keeps it under the finger and in focus.
+  const focused = list.contains(document.activeElement) ? document.activeElement.closest("li").dataset.event : undefined;
+  list.replaceChildren(...latest.map(line));
+  if (!latest.length) list.append(el("li", "small", t("Belum ada hari ini", "Nobody yet today")));
+  if (focused) [...list.children].find((li) => li.dataset.event === focused)?.querySelector("button")?.focus();
+}
+
+const MEANS = {
+  terlambat: (one) => t(`terlambat ${one.late_minutes} menit`, `late ${one.late_minutes} min`),
+  pulang: () => t("pulang", "out"),
+  hadir: () => t("hadir", "present"),
+};
+function line(one) {
+  const means = one.is_void ? t("dibatalkan", "undone") : MEANS[one.outcome]?.(one);
+  const detail = [one.class, means].filter(Boolean).join(" · ");
+  const tone = one.is_void ? "" : one.outcome === "terlambat" ? "warn" : "good";
+  const li = person({ name: one.name, detail, time: one.time, tone, photo: one.photo });
+  li.dataset.event = one.event;
+  li.classList.toggle("void", one.is_void);
+  if (one.can_undo) li.append(undoButton(one));
+  return li;
 }
 
 document.addEventListener("language", refresh);
@@ -218,6 +329,9 @@ if (localStorage.getItem("hadir.camera.on")) turnOn();
 (async () => {
   for (;;) {
     await refresh();
+    following = true;
+    await follow("/api/gate/events", draw);
+    following = false;
     await sleep(STATE_MS);
   }
 })();

@@ -1,5 +1,6 @@
 // Small things every live page needs.
 
+import { portrait } from "./api.js";
 import { locale, t } from "./language.js";
 
 export const $ = (id) => document.getElementById(id);
@@ -13,17 +14,30 @@ export function el(tag, className = "", ...children) {
   return element;
 }
 
-export function initials(name = "") {
-  const words = name.trim().split(/\s+/).filter(Boolean);
+export function initials(name) {
+  const words = (name ?? "").trim().split(/\s+/).filter(Boolean);
   return words.length ? (words[0][0] + (words.length > 1 ? words.at(-1)[0] : "")).toUpperCase() : "?";
 }
 
+/** Initials, and the portrait in their place once it is here. Nobody waits for it. */
+export function face({ name, letters, photo }) {
+  const disc = el("span", "face", letters ?? initials(name));
+  disc.setAttribute("aria-hidden", "true");
+  if (photo) {
+    portrait(photo).then((address) => {
+      if (!address) return;
+      const picture = el("img");
+      [picture.src, picture.alt] = [address, ""];
+      disc.replaceChildren(picture);
+    });
+  }
+  return disc;
+}
+
 /** A line of a list of people. */
-export function person({ name, detail, time, tone, letters }) {
+export function person({ name, detail, time, tone, letters, photo }) {
   const who = el("span", "who", el("b", "", name ?? ""), el("small", "", detail ?? ""));
-  const face = el("span", "face", letters ?? initials(name));
-  face.setAttribute("aria-hidden", "true");
-  return el("li", "", face, who, el("time", tone ?? "", time ?? ""));
+  return el("li", "", face({ name, letters, photo }), who, el("time", tone ?? "", time ?? ""));
 }
 
 /** The box's clock, carried on by this device between two answers. */
