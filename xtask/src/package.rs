@@ -42,6 +42,8 @@ const PACKAGES: &[Package] = &[
         folder: "packaging/edge",
         files: &[
             ("systemd/hadir-edge.service", "usr/lib/systemd/system/hadir-edge.service", TEXT),
+            ("systemd/hadir-edge-backup.service", "usr/lib/systemd/system/hadir-edge-backup.service", TEXT),
+            ("systemd/hadir-edge-backup.timer", "usr/lib/systemd/system/hadir-edge-backup.timer", TEXT),
             ("packaging/edge/edge.toml", "etc/hadir/edge.toml", TEXT),
         ],
         conffiles: &["/etc/hadir/edge.toml"],

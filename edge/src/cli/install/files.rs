@@ -22,11 +22,23 @@ const OWN_UNITS: &str = "/etc/systemd/system";
 const CONFIG: &str = include_str!("../../../../packaging/edge/edge.toml");
 
 /// The units, and which of them the machine starts by itself.
-pub const UNITS: &[Unit] = &[Unit {
-    name: "hadir-edge.service",
-    text: include_str!("../../../../systemd/hadir-edge.service"),
-    starts: true,
-}];
+pub const UNITS: &[Unit] = &[
+    Unit {
+        name: "hadir-edge.service",
+        text: include_str!("../../../../systemd/hadir-edge.service"),
+        starts: true,
+    },
+    Unit {
+        name: "hadir-edge-backup.service",
+        text: include_str!("../../../../systemd/hadir-edge-backup.service"),
+        starts: false,
+    },
+    Unit {
+        name: "hadir-edge-backup.timer",
+        text: include_str!("../../../../systemd/hadir-edge-backup.timer"),
+        starts: true,
+    },
+];
 
 pub struct Unit {
     pub name: &'static str,
