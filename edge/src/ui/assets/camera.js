@@ -69,10 +69,15 @@ export class Camera {
     const detector = await ownDetector();
     while (run === this.#run) {
       const began = performance.now();
-      if (this.#video.readyState >= 2 && !document.hidden && !isBlocked()) {
-        const seen = detector && (await detector.detect(this.#video).catch(() => undefined));
-        if (seen?.length) await onCodes(seen.map((code) => code.rawValue));
-        else await onFrame(await this.#frame());
+      try {
+        if (this.#video.readyState >= 2 && !document.hidden && !isBlocked()) {
+          const seen = detector && (await detector.detect(this.#video).catch(() => undefined));
+          if (seen?.length) await onCodes(seen.map((code) => code.rawValue));
+          else await onFrame(await this.#frame());
+        }
+      } catch (e) {
+        // Whatever was wrong with this frame or its answer, the next card is looked at.
+        reportError(e);
       }
       await sleep(Math.max(20, PERIOD_MS - (performance.now() - began)));
     }
