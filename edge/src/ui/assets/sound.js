@@ -8,7 +8,9 @@ export function wake() {
 }
 /** Whether sound comes out. */
 export const isAwake = () => context?.state === "running";
-for (const event of ["pointerdown", "keydown"]) addEventListener(event, wake, { passive: true });
+addEventListener("pointerdown", wake, { passive: true });
+// Making the context takes a while, and a scanner's next key must not wait for it.
+addEventListener("keydown", () => setTimeout(wake), { passive: true });
 
 function tone(at, hertz, seconds, type = "sine", to = hertz, gain = 0.35) {
   if (!isAwake()) return;
