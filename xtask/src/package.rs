@@ -44,6 +44,8 @@ const PACKAGES: &[Package] = &[
             ("systemd/hadir-edge.service", "usr/lib/systemd/system/hadir-edge.service", TEXT),
             ("systemd/hadir-edge-backup.service", "usr/lib/systemd/system/hadir-edge-backup.service", TEXT),
             ("systemd/hadir-edge-backup.timer", "usr/lib/systemd/system/hadir-edge-backup.timer", TEXT),
+            ("systemd/hadir-edge-backup.service", "usr/lib/systemd/system/hadir-edge-backup.service", TEXT),
+            ("systemd/hadir-edge-backup.timer", "usr/lib/systemd/system/hadir-edge-backup.timer", TEXT),
             ("packaging/edge/edge.toml", "etc/hadir/edge.toml", TEXT),
         ],
         conffiles: &["/etc/hadir/edge.toml"],
@@ -60,8 +62,14 @@ const PACKAGES: &[Package] = &[
 ];
 
 /// What a maintainer has to say, and the licence, in every package.
-const DOCUMENTS: &[&str] =
-    &["README.md", "CHANGELOG.md", "docs/INSTALL.md", "docs/OPERATING.md", "packaging/copyright"];
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "CHANGELOG.md",
+    "docs/INSTALL.md",
+    "docs/BACKUP.md",
+    "docs/OPERATING.md",
+    "packaging/copyright",
+];
 const SCRIPTS: &[&str] = &["postinst", "prerm", "postrm"];
 
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {

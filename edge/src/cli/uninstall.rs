@@ -17,6 +17,9 @@ use crate::{
     store::{log, open},
 };
 
+/// Where the nightly backups go, unless an administrator says otherwise. They are copies on purpose, and hold the box's key.
+const BACKUPS: &str = "/var/lib/hadir-edge-backup";
+
 #[derive(Debug, Args)]
 pub struct Uninstall {
     /// Deletes what the box recorded and its keys as well, and its configuration.
@@ -46,10 +49,10 @@ pub fn uninstall(asked: &Uninstall) -> Result<(), Failed> {
     let kept = [site.path(DATA), site.path(INSTALLED)];
     if asked.purge_data {
         purge(&site, &kept)?;
-    } else {
-        for path in kept.iter().filter(|path| path.exists()) {
-            println!("left     {}", path.display());
-        }
+    }
+    let left = kept.into_iter().chain([site.path(BACKUPS)]);
+    for path in left.filter(|path| path.exists()) {
+        println!("left     {}", path.display());
     }
     if site.is_packaged() {
         println!("left     program and units, which belong to the package: apt remove hadir-edge");

@@ -108,9 +108,11 @@ pub async fn name(patient: &Patient<'_>) -> Seen {
     if !config.mdns || !in_network {
         return Seen::skipped("the box does not announce its name (mdns)");
     }
-    let Some(name) = tls::on_disk(config).ok().flatten().and_then(|https| {
-        https.names.into_iter().find(|name| name.starts_with("hadir-") && name.ends_with(".local"))
-    }) else {
+    let Some(https) = tls::on_disk(config).ok().flatten() else {
+        return Seen::skipped("the box has no name yet: its first start makes one");
+    };
+    let is_local = |name: &String| name.starts_with("hadir-") && name.ends_with(".local");
+    let Some(name) = https.names.into_iter().find(is_local) else {
         return Seen::skipped("the school's own certificate names the box");
     };
     let asked = name.clone();

@@ -49,7 +49,7 @@ pub fn database(patient: &Patient<'_>, unreadable: Option<String>) -> Seen {
 }
 
 pub fn backup(patient: &Patient<'_>) -> Seen {
-    let Some(kept) = &patient.kept else { return Seen::skipped("nothing is recorded yet") };
+    let Some(kept) = enrolled(patient) else { return Seen::skipped("the box belongs to no school") };
     let recorded = log::position(&kept.conn).ok().flatten().map_or(0, |open| open.head.seq);
     let last = backup::last(&patient.config.data_dir).map(|last| last.at);
     copied(last, recorded, patient.now.time)
