@@ -19,8 +19,10 @@ pub struct Code(String);
 impl Code {
     pub fn random(ids: &Ids) -> Self {
         let bits = ids.bytes::<5>().iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
-        let letter =
-            |at: usize| ALPHABET.get((bits >> (5 * at)) as usize & 31).map_or('0', |b| char::from(*b));
+        let letter = |at: usize| {
+            let five = usize::try_from((bits >> (5 * at)) & 31).unwrap_or(0);
+            ALPHABET.get(five).map_or('0', |letter| char::from(*letter))
+        };
         Self((0..LENGTH).rev().map(letter).collect())
     }
 
