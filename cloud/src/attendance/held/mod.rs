@@ -52,14 +52,14 @@ async fn list(State(app): State<App>, signed: Signed) -> Result<Response, Fail> 
     let _place = app.sync.enter(&app, Load::Light).await?;
     let rows =
         store::logs(&mut app.db.read(device.institution).await?, device.institution, device.id).await?;
-    let logs = rows.into_iter().map(held).collect::<Result<_, _>>()?;
+    let logs = rows.iter().map(held).collect::<Result<_, _>>()?;
     let nonce = signed.nonce;
     let mut held = HeldLogs { proto: PROTO, device: device.id, nonce, logs, sig: Signature([0; 64]) };
     held.sign(app.sync.key());
     Ok(json(&held)?)
 }
 
-fn held(row: store::LogRow) -> anyhow::Result<HeldLog> {
+fn held(row: &store::LogRow) -> anyhow::Result<HeldLog> {
     Ok(HeldLog {
         log: LogId(row.log_id),
         head: Head { seq: row.high_seq.cast_unsigned(), hash: row.high_hash.parse()? },

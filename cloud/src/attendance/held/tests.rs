@@ -50,9 +50,8 @@ async fn a_box_reads_back_its_own_records_and_the_signed_heads_they_lead_to() {
             got.extend(page.events);
         }
         assert_eq!(got, sent, "{} byte for byte", t.on);
-        let head =
-            got.iter().fold(Head::genesis(sender.log), |head, e| head.append(sender.log, e.as_bytes()));
-        assert_eq!(head, sender.head);
+        let chain = got.iter().fold(Head::genesis(sender.log), |at, e| at.append(sender.log, e.as_bytes()));
+        assert_eq!(chain, sender.head);
 
         // Nobody else reads them: not a box of the same school, not one of another.
         for stranger in [HandBox::enrol(&t, school).await, HandBox::enrol(&t, other).await] {
