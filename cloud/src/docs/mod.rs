@@ -1,7 +1,7 @@
 //! The documents of the modules' APIs, for people and for programs.
 //!
 //! What always holds: a document is made from the routes that are served; the page that shows it loads nothing from
-//! elsewhere and runs no script but the ones it was built with.
+//! elsewhere and runs nothing that stands in it.
 //!
 //! | route | what |
 //! |---|---|
@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use aide::openapi::OpenApi;
 use axum::{
     Router,
-    http::{HeaderValue, header},
+    http::header,
     response::{Html, IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -46,7 +46,10 @@ pub fn json(module: &str) -> Option<&'static str> {
 pub fn routes() -> Router<App> {
     let routes = Router::new()
         .route("/", get(first))
+        .route("/viewer/script.js", get(script))
+        .route("/viewer/style.css", get(style))
         .route("/{module}", get(page))
+        .route("/{module}/start.js", get(start))
         .route("/{module}/openapi.json", get(document));
     speak(routes, ops::plain)
 }
@@ -56,10 +59,30 @@ async fn first() -> Redirect {
 }
 
 async fn page(Segment(module): Segment<String>) -> Result<Response, Fail> {
-    let (name, _) = MODULES.iter().find(|(name, _)| *name == module).ok_or(Fail::NoRoute)?;
-    let page = viewer::page(name);
-    let policy = HeaderValue::from_str(&page.policy).map_err(anyhow::Error::from)?;
-    Ok(([(header::CONTENT_SECURITY_POLICY, policy)], Html(page.html)).into_response())
+    let html = Html(viewer::page(known(&module)?));
+    Ok(([(header::CONTENT_SECURITY_POLICY, viewer::POLICY)], html).into_response())
+}
+
+async fn start(Segment(module): Segment<String>) -> Result<Response, Fail> {
+    Ok(text("text/javascript; charset=utf-8", viewer::start(known(&module)?)))
+}
+
+async fn script() -> Response {
+    text("text/javascript; charset=utf-8", viewer::PARTS.script.as_str())
+}
+
+async fn style() -> Response {
+    text("text/css; charset=utf-8", viewer::PARTS.style.as_str())
+}
+
+fn known(module: &str) -> Result<&'static str, Fail> {
+    let known = MODULES.iter().find(|(name, _)| *name == module);
+    known.map(|(name, _)| *name).ok_or(Fail::NoRoute)
+}
+
+fn text(media_type: &'static str, text: impl IntoResponse) -> Response {
+    ([(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "public, max-age=86400")], text)
+        .into_response()
 }
 
 async fn document(Segment(module): Segment<String>) -> Result<Response, Fail> {
