@@ -315,8 +315,8 @@ async fn amend(tx: &mut Tx, institution: InstitutionId, user: UserId, rows: &mut
 }
 
 impl Row {
-    /// The last correction of its day and direction counts; without one an approved leave excuses an absence, and where there
-    /// are two, illness is what is said.
+    /// The last correction of its day and direction counts; without one an approved leave excuses an absence, of several
+    /// the last: as [`hadir_shared::rules::recap`] has it.
     fn amend(&mut self, corrections: &[Correction], excuses: &[store::Excuse]) {
         let about = |one: &&Correction| one.day == self.day && one.direction == self.direction;
         if let Some(last) = corrections.iter().rev().find(about) {
@@ -330,7 +330,7 @@ impl Row {
                 "sakit" => Status::Sakit,
                 _ => Status::Izin,
             };
-            if let Some(status) = excuses.iter().filter(covers).map(status).max() {
+            if let Some(status) = excuses.iter().rev().find(covers).map(status) {
                 status.as_str().clone_into(&mut self.status);
             }
         }

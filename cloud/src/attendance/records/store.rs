@@ -99,7 +99,7 @@ pub struct Excuse {
     pub end_date: NaiveDate,
 }
 
-/// Those that touch the days from `first` to `last`.
+/// Those that touch the days from `first` to `last`, in the order they were asked for.
 pub async fn excuses(
     tx: &mut Tx,
     institution: InstitutionId,
@@ -108,7 +108,8 @@ pub async fn excuses(
 ) -> sqlx::Result<Vec<Excuse>> {
     tx.query(
         "SELECT leave_type, start_date, end_date FROM leaves
-         WHERE institution_id = $1 AND user_id = $2 AND status = 'disetujui' AND start_date <= $4 AND end_date >= $3",
+         WHERE institution_id = $1 AND user_id = $2 AND status = 'disetujui' AND start_date <= $4 AND end_date >= $3
+         ORDER BY id",
     )
     .bind(institution.0)
     .bind(user.0)
