@@ -69,7 +69,8 @@ fn is_number(text: &str) -> bool {
 }
 
 pub fn read(bytes: &[u8]) -> Result<Table, Unreadable> {
-    let text = decoded(bytes)?;
+    // Excel for Mac ends lines with a bare CR, of which the reader counts none.
+    let text = decoded(bytes)?.replace("\r\n", "\n").replace('\r', "\n");
     let mut csv = ReaderBuilder::new()
         .delimiter(separator(&text))
         .has_headers(false)

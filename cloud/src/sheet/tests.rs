@@ -61,6 +61,15 @@ fn sheet(rows: &str) -> String {
 const ONE_TEXT: &str = r#"<sst count="1" uniqueCount="1"><si><t>Nama</t></si></sst>"#;
 
 #[test]
+fn lines_end_as_any_machine_ends_them() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["NISN;Nama", "1;\"Siti\nAminah\"", "2;Budi"].join(end);
+        let table = of(text.as_bytes()).unwrap();
+        assert_eq!(cells(&table), [["NISN", "Nama"], ["1", "Siti\nAminah"], ["2", "Budi"]], "{end:?}");
+    }
+}
+
+#[test]
 fn what_is_written_is_read_again() {
     let texts = ["=1+1", "+62812", "Siti; \"Aminah\",\nbaris", "@x", "-", "Renée 日本", "'=a"];
     let rows: Vec<Line> = texts.iter().map(|text| Line((*text).into(), Some(-6.25))).collect();
