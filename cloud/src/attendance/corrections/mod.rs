@@ -117,8 +117,10 @@ async fn correct(
     }
     check.finish()?;
     let mut tx = app.db.write(who.institution).await?;
-    store::lock(&mut tx, who.institution, id).await?;
-    let row = correctable(&mut tx, &who, id).await?;
+    // The absence and the check-in that superseded it lead to one row: that one is held, and read again.
+    let held = correctable(&mut tx, &who, id).await?.id;
+    store::lock(&mut tx, who.institution, held).await?;
+    let row = correctable(&mut tx, &who, held).await?;
     let status = Status::parse(&status).unwrap_or(Status::Alpha);
     let late_minutes = lateness(status, new.late_minutes, row.late_minutes)?;
     let decided = Decided { status, late_minutes, reason: &reason, by: who.user };

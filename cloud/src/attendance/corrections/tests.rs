@@ -162,6 +162,41 @@ async fn of_two_at_once_both_stand_and_the_second_has_seen_the_first() {
 }
 
 #[tokio::test]
+async fn an_absence_and_the_check_in_beside_it_are_held_as_one() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let room = class(&t, &school, "X", None).await;
+        let pupil = student(&t, &school, room, "1001").await;
+        night(&t).await;
+        let absence = latest(&t, "1001").await["id"].clone();
+        let came = json!({"attendances": [{"user_id": pupil, "type": "checkin", "timestamp": "2025-11-21 07:05:00"}]});
+        t.post("/api/offline-sync/process-attendance", Some(&school.admin), came).await;
+        let arrival = latest(&t, "1001").await["id"].clone();
+        assert_ne!(absence, arrival, "{}", t.on);
+        let correct = async |id: &Value, minutes: i64| {
+            let body = json!({"status": "terlambat", "late_minutes": minutes, "reason": "Terlambat masuk kelas"});
+            let path = format!("/api/attendance/{id}/correct");
+            assert_eq!(t.post(&path, Some(&school.admin), body).await.status, 201, "{}", t.on);
+        };
+        tokio::join!(
+            correct(&absence, 1),
+            correct(&arrival, 2),
+            correct(&absence, 3),
+            correct(&arrival, 4),
+            correct(&absence, 5),
+            correct(&arrival, 6)
+        );
+        let listed = t.get(&format!("/api/attendance/{arrival}/corrections"), Some(&school.admin)).await;
+        let listed = listed.body["data"].as_array().unwrap();
+        assert_eq!(listed.len(), 6, "{}", t.on);
+        for pair in listed.windows(2) {
+            assert_eq!(pair[0]["late_minutes_before"], pair[1]["late_minutes_after"], "{}", t.on);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_teacher_corrects_his_own_classes_an_administrator_everybody_others_nobody() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
