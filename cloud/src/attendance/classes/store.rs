@@ -239,8 +239,6 @@ pub async fn assign(
     Ok(made)
 }
 
-/// How many of them were in it; from `day` on they are not. Who came on that day or later was never in it, and leaves no row.
-/// The two take a list of ids differently.
 /// Ends what lasts beyond `day`, and forgets what would have begun by then or later.
 pub async fn withdraw(
     tx: &mut Tx,
@@ -268,6 +266,8 @@ pub async fn withdraw(
     Ok(left + never_came)
 }
 
+/// How many of them were in it; from `day` on they are not. Who came on that day or later was never in it, and leaves no row.
+/// The two take a list of ids differently.
 pub async fn remove(
     tx: &mut Tx,
     institution: InstitutionId,
@@ -324,7 +324,7 @@ pub async fn names_on(
         "SELECT s.student_id, c.name FROM class_students s
          JOIN classes c ON c.id = s.class_id AND c.institution_id = s.institution_id
          WHERE s.institution_id = $1 AND s.academic_year = $2 AND s.joined_on <= $3
-            AND (s.left_on IS NULL OR s.left_on > $3) ORDER BY s.id",
+            AND (s.left_on IS NULL OR s.left_on > $3) ORDER BY s.joined_on, s.id",
     )
     .bind(institution.0)
     .bind(day.academic_year())

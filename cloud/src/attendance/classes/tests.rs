@@ -1,3 +1,4 @@
+use hadir_shared::time::SchoolDay;
 use serde_json::json;
 
 use crate::{
@@ -79,6 +80,30 @@ async fn another_schools_class_is_not_there_and_not_everybody_looks() {
             }
         }
         assert_eq!(t.get("/api/classes", None).await.status, 401);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_classes_the_one_he_came_to_last_is_his() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let (new, old) =
+            (class(&t, &school, "X IPA 1", None).await, class(&t, &school, "X IPA 2", None).await);
+        let pupil = t.user(school.id, "1001", seed::STUDENT).await;
+        for (room, from) in [(new, "2025-11-20"), (old, "2025-08-01")] {
+            let group = json!({"student_ids": [pupil], "academic_year": 2025, "effective_from": from});
+            let path = format!("/api/classes/{room}/assign-students");
+            assert_eq!(t.post(&path, Some(&school.admin), group).await.status, 200, "{}", t.on);
+        }
+        let mut tx = t.app.db.read(school.id).await.unwrap();
+        for (day, room, name) in [("2025-11-19", old, "X IPA 2"), ("2025-11-20", new, "X IPA 1")] {
+            let day: SchoolDay = day.parse().unwrap();
+            let names = super::names_on(&mut tx, school.id, day).await.unwrap();
+            assert_eq!(names.get(&pupil).map(String::as_str), Some(name), "{} {day}", t.on);
+            let of_student = super::of_student(&mut tx, school.id, pupil, day).await.unwrap();
+            assert_eq!(of_student, Some(room), "{} {day}", t.on);
+        }
     })
     .await;
 }

@@ -25,6 +25,8 @@ pub struct Known {
     pub email: Option<String>,
     pub phone: Option<String>,
     pub role: Option<i64>,
+    /// Who is not is in no class, and comes to none.
+    pub is_active: bool,
     /// The classes he is in today.
     pub classes: Vec<ClassId>,
     /// May do more in the core than who imports: his account is not to be touched.
@@ -173,6 +175,7 @@ fn change(
     // Who is in the class already stays as he is; who comes to it leaves the others.
     let class =
         new.class.filter(|name| world.class(name).is_none_or(|class| !known.classes.contains(&class)));
+    check.that(class.is_none() || known.is_active, "class", Flaw::Said("akun ini tidak aktif".into()));
     let leaves = if class.is_some() { known.classes.clone() } else { Vec::new() };
     if changes_account || class.is_some() {
         Step::Update(known.id, Person { class, leaves, changes_account, ..new })

@@ -28,6 +28,7 @@ pub struct PersonRow {
     pub email: Option<String>,
     pub phone: Option<String>,
     pub role_id: Option<i64>,
+    pub is_active: bool,
 }
 
 /// The school's people with these numbers. The two take a list of texts differently, here and below.
@@ -37,10 +38,10 @@ pub async fn people(
     numbers: &[&str],
 ) -> sqlx::Result<Vec<PersonRow>> {
     tx.query_split(
-        "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id
+        "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id, u.is_active
          FROM users u LEFT JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
          WHERE u.institution_id = $1 AND u.nisn_nip_nik = ANY($2)",
-        "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id
+        "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id, u.is_active
          FROM users u LEFT JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
          WHERE u.institution_id = $1 AND u.nisn_nip_nik IN (SELECT value FROM json_each($2))",
     )

@@ -341,3 +341,21 @@ async fn of_two_schools_that_import_the_same_one_wins() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_is_not_active_comes_to_no_class() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        class(&t, &school, "X IPA 1", None).await;
+        let gone = t.user(school.id, "1001", seed::STUDENT).await;
+        let off = json!({"is_active": false});
+        assert_eq!(t.put(&format!("/api/users/{gone}"), Some(&school.admin), off).await.status, 200);
+        let refused = import(&t, &school, b"NISN;Nama;Kelas\n1001;Siti;X IPA 1\n").await;
+        assert_eq!(refused.status, 422, "{}", t.on);
+        assert_eq!(refused.body["errors"], json!({"rows.2.class": ["akun ini tidak aktif"]}), "{}", t.on);
+        assert_eq!(count(&t, MEMBERS, &school).await, 0, "{}", t.on);
+        let named = import(&t, &school, b"NISN;Nama;Kelas\n1001;Siti;\n").await;
+        assert_eq!((named.status.as_u16(), counts(&named)), (200, [0, 1, 0, 0]), "{} {}", t.on, named.body);
+    })
+    .await;
+}

@@ -80,6 +80,7 @@ pub async fn read(
             email: person.email,
             phone: person.phone,
             role: person.role_id,
+            is_active: person.is_active,
             classes: memberships.remove(&person.id).unwrap_or_default(),
             is_above: above.contains(&person.id),
         };

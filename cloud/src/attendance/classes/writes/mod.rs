@@ -1,7 +1,7 @@
 //! The write side of classes: administrators only.
 //!
-//! What always holds: the homeroom teacher is a teacher of the same school; only the school's own students are put into a
-//! class, and into one class and year once at a time; who leaves a class has been in it, and a class that somebody is or was in
+//! What always holds: the homeroom teacher is a teacher of the same school; only the school's own students who
+//! are active are put into a class, and into one class and year once at a time; who leaves a class has been in it, and a class that somebody is or was in
 //! stays, because records and recaps name it; every change travels to the boxes.
 //!
 //! Assigning moves nobody: who is to change classes is removed from the one and assigned to the other. Where somebody is in two,
@@ -176,8 +176,10 @@ async fn assign(
     let people = of_school(&mut tx, who.institution, &students).await?;
     let mut check = Check::new();
     for student in &students {
-        let is_student = people.get(student).and_then(Person::role) == Some(Role::Siswa);
-        check.that(is_student, "student_ids", Flaw::Said(no_student(*student).into()));
+        let pupil = people.get(student).filter(|person| person.role() == Some(Role::Siswa));
+        check.that(pupil.is_some(), "student_ids", Flaw::Said(no_student(*student).into()));
+        let is_gone = pupil.is_some_and(|person| !person.is_active);
+        check.that(!is_gone, "student_ids", Flaw::Said(format!("ID {student} sudah tidak aktif").into()));
     }
     check.finish()?;
     let today = today(&mut tx, &app, who.institution).await?;

@@ -327,3 +327,24 @@ async fn of_two_alike_at_once_one_is_made() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_is_not_active_comes_to_no_class() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let room = class(&t, &school, "X", None).await;
+        let [gone, stays] =
+            [t.user(school.id, "1001", seed::STUDENT).await, t.user(school.id, "1002", seed::STUDENT).await];
+        let off = json!({"is_active": false});
+        assert_eq!(t.put(&format!("/api/users/{gone}"), Some(&school.admin), off).await.status, 200);
+        let path = format!("/api/classes/{room}/assign-students");
+        let group = json!({"student_ids": [gone, stays], "academic_year": 2025});
+        let refused = t.post(&path, Some(&school.admin), group).await;
+        assert_eq!(refused.status, 422, "{}", t.on);
+        let said = format!("ID {gone} sudah tidak aktif");
+        assert_eq!(refused.body["errors"], json!({"student_ids": [said]}), "{}", t.on);
+        let members = "SELECT COUNT(*) FROM class_students WHERE institution_id = $1";
+        assert_eq!(count(&t, members, &school).await, 0, "{}", t.on);
+    })
+    .await;
+}
