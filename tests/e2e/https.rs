@@ -14,11 +14,11 @@ const DATA: Option<i32> = Some(65);
 const LATER: Option<i32> = Some(75);
 const CONFIG: Option<i32> = Some(78);
 
-fn alone(folder: &TempDir) -> Plan {
+pub fn alone(folder: &TempDir) -> Plan {
     Plan::edge(folder.path()).unwrap().with("LISTEN_TLS", "127.0.0.1:0").with("BALLAST_MIB", "0")
 }
 
-fn secure(running: &Program) -> &str {
+pub fn secure(running: &Program) -> &str {
     running.urls().iter().find(|url| url.starts_with("https://")).expect("an address of HTTPS")
 }
 
@@ -29,7 +29,7 @@ fn trusting(pem: &[u8]) -> Client {
 }
 
 /// As a telephone gets it: in clear, at the same port.
-async fn authority(running: &Program) -> Vec<u8> {
+pub async fn authority(running: &Program) -> Vec<u8> {
     let address = secure(running).replace("https://", "http://");
     let answer = reqwest::get(format!("{address}/ca.pem")).await.unwrap().error_for_status().unwrap();
     answer.bytes().await.unwrap().into()

@@ -9,6 +9,7 @@
     reason = "a test's helpers are test code: to fail is to panic"
 )]
 
+mod browser;
 mod cards;
 mod cloud_backup;
 mod gates;

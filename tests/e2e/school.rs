@@ -15,6 +15,7 @@ use hadir_tests::{
     school::Plan,
 };
 use reqwest::Client;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -167,6 +168,21 @@ impl Edge {
     /// SIGTERM, and an orderly end.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         self.program.take().context("the box is not running")?.stop().await
+    }
+
+    /// SIGSTOP: it is there and answers nothing.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let id = self.program.as_ref().and_then(Program::id).and_then(|id| Pid::from_raw(id.cast_signed()));
+        Ok(kill_process(id.context("the box is not running")?, signal)?)
     }
 
     /// Starts it (again).

@@ -7,6 +7,8 @@
 //! Invariant: every browser has a profile, a port and a process group of its own; all end with the value.
 
 use std::{
+    fs,
+    path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -19,10 +21,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::{boxes, env, free_port};
+use crate::{boxes, env, free_port, process};
 
 /// The two programs; both on the path.
 pub const PROGRAMS: [&str; 2] = ["chromium", "chromedriver"];
+
+/// The version of axe-core, the package of npm that the pages are checked with.
+pub const AXE: &str = "4.14.1";
 
 /// How long the driver may take to answer at all, and a page to become what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,18 +48,33 @@ pub struct Browser {
 /// Whether this machine has a browser.
 ///
 /// # Errors
-/// When it has none although `HADIR_REQUIRE_BROWSER` or `CI` says that there must be one.
+/// When it has none and [must](must_be) have one.
 pub fn is_here() -> anyhow::Result<bool> {
     let path = env("PATH").unwrap_or_default();
-    let on_path =
-        |program: &str| path.split(':').any(|folder| std::path::Path::new(folder).join(program).is_file());
+    let on_path = |program: &str| path.split(':').any(|folder| Path::new(folder).join(program).is_file());
     let found = PROGRAMS.into_iter().all(on_path);
-    let required = ["HADIR_REQUIRE_BROWSER", "CI"].into_iter().any(|name| env(name).is_some());
-    ensure!(
-        found || !required,
-        "no chromium and chromedriver (Debian: apt-get install chromium chromium-driver)"
-    );
+    ensure!(found || !must_be(), "no browser (Debian: apt-get install chromium chromium-driver)");
     Ok(found)
+}
+
+/// The script that looks for what keeps people from using a page, where `cargo xtask test` has fetched it.
+///
+/// # Errors
+/// When it is not there and [must](must_be) be.
+pub fn axe() -> anyhow::Result<Option<String>> {
+    let script = fs::read_to_string(axe_file()).ok();
+    ensure!(script.is_some() || !must_be(), "no {}: cargo xtask test fetches it", axe_file().display());
+    Ok(script)
+}
+
+/// Where [`axe`] looks.
+pub fn axe_file() -> PathBuf {
+    process::target().join(format!("axe-core-{AXE}/package/axe.min.js"))
+}
+
+/// Whether a run without a browser is no run: where `HADIR_REQUIRE_BROWSER` or `CI` is set.
+fn must_be() -> bool {
+    ["HADIR_REQUIRE_BROWSER", "CI"].into_iter().any(|name| env(name).is_some())
 }
 
 impl Browser {
