@@ -103,6 +103,9 @@ impl Config {
     }
 }
 
+/// What the machine's box keeps.
+pub const INSTALLED_DATA: &str = "/var/lib/hadir-edge";
+
 /// The configuration of the box that is installed on this machine, if one is.
 pub fn installed() -> Option<PathBuf> {
     Some(PathBuf::from(INSTALLED)).filter(|file| file.exists())

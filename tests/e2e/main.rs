@@ -14,6 +14,7 @@ mod cards;
 mod cloud_backup;
 mod gates;
 mod https;
+mod install;
 mod ledger;
 mod lost_reply;
 mod outage;

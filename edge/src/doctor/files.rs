@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::Seen;
-use crate::config::Config;
+use crate::config::{Config, INSTALLED_DATA};
 
 /// Secrets, in the data folder; each where it is one.
 const SECRETS: &[&str] = &["secret.key", "tls/ca.pem", "tls/leaf.pem"];
@@ -33,7 +33,11 @@ fn problem(config: &Config) -> Result<Problem, (PathBuf, io::Error)> {
     let folder = &config.data_dir;
     let of_folder = look_at(folder)?;
     if is_open(&of_folder) {
-        return Ok(open_to_others(folder, &of_folder, "700"));
+        return Ok(Some(open_to_others(folder, &of_folder, "700")));
+    }
+    if is_roots(folder, of_folder.uid()) {
+        let what = format!("{} belongs to root, and the box's user cannot use it", folder.display());
+        return Ok(Some((what, "hadir-edge install".into())));
     }
     if let Some(stranger) = stranger(folder, of_folder.uid())? {
         let what = format!("{} belongs to somebody else than its folder", stranger.display());
@@ -46,12 +50,17 @@ fn problem(config: &Config) -> Result<Problem, (PathBuf, io::Error)> {
     let secrets = SECRETS.iter().map(|name| folder.join(name)).chain(config.tls_key.clone());
     for path in secrets {
         match look_at(&path) {
-            Ok(found) if is_open(&found) => return Ok(open_to_others(&path, &found, "600")),
+            Ok(found) if is_open(&found) => return Ok(Some(open_to_others(&path, &found, "600"))),
             Err((_, error)) if error.kind() != io::ErrorKind::NotFound => return Err((path, error)),
             _ => {}
         }
     }
     Ok(None)
+}
+
+/// As after a restore by root. In other folders a box may run as whoever it likes.
+fn is_roots(folder: &Path, owner: u32) -> bool {
+    owner == 0 && folder == Path::new(INSTALLED_DATA)
 }
 
 fn look_at(path: &Path) -> Result<Metadata, (PathBuf, io::Error)> {
@@ -63,9 +72,9 @@ fn is_open(found: &Metadata) -> bool {
     found.mode() & 0o027 != 0
 }
 
-fn open_to_others(path: &Path, found: &Metadata, wanted: &str) -> Problem {
+fn open_to_others(path: &Path, found: &Metadata, wanted: &str) -> (String, String) {
     let what = format!("{} is open to others (mode {:o})", path.display(), found.mode() & 0o7777);
-    Some((what, format!("chmod {wanted} {}", path.display())))
+    (what, format!("chmod {wanted} {}", path.display()))
 }
 
 /// Something in the folder that its owner does not own.
@@ -106,6 +115,13 @@ mod tests {
             Seen::Wrong { what, .. } => what,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn the_machines_own_box_is_not_roots() {
+        assert!(is_roots(Path::new(INSTALLED_DATA), 0));
+        assert!(!is_roots(Path::new(INSTALLED_DATA), 999));
+        assert!(!is_roots(Path::new("/srv/box"), 0));
     }
 
     #[test]

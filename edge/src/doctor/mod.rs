@@ -74,7 +74,7 @@ impl Seen {
         Self::Skipped(why.into())
     }
 
-    fn as_finding(self, check: &'static str) -> Finding {
+    fn into_finding(self, check: &'static str) -> Finding {
         let (state, detail, fix) = match self {
             Self::Fine(detail) => (State::Ok, detail, None),
             Self::Skipped(detail) => (State::Skipped, detail, None),
@@ -125,22 +125,22 @@ pub async fn examine(config: &Config, clock: Arc<dyn Clock>) -> Vec<Finding> {
     let patient = Patient { config, running, kept, now: time.now() };
     let data_dir = &config.data_dir;
     vec![
-        service::look(config).await.as_finding("service"),
-        files::look(config).as_finding("files"),
-        disk::space(data_dir).as_finding("disk space"),
-        disk::speed(data_dir).as_finding("disk speed"),
-        clock::look(&patient, &time).await.as_finding("clock"),
-        records::sqlite().as_finding("sqlite"),
-        records::database(&patient, unreadable).as_finding("database"),
-        records::backup(&patient).as_finding("backup"),
-        ports::look(&patient, "listen", &config.listen).as_finding("port (this machine)"),
-        ports::look(&patient, "listen_tls", &config.listen_tls).as_finding("port (the school)"),
-        page::certificate(&patient).as_finding("certificate"),
-        page::gate(&patient).await.as_finding("gate page"),
-        page::name(&patient).await.as_finding("name in the network"),
-        cloud::look(&patient, &time).await.as_finding("cloud"),
-        records::roster(&patient).as_finding("roster"),
-        records::pending(&patient).as_finding("records waiting"),
+        service::look(config).await.into_finding("service"),
+        files::look(config).into_finding("files"),
+        disk::space(data_dir).into_finding("disk space"),
+        disk::speed(data_dir).into_finding("disk speed"),
+        clock::look(&patient, &time).await.into_finding("clock"),
+        records::sqlite().into_finding("sqlite"),
+        records::database(&patient, unreadable).into_finding("database"),
+        records::backup(&patient).into_finding("backup"),
+        ports::look(&patient, "listen", &config.listen).into_finding("port (this machine)"),
+        ports::look(&patient, "listen_tls", &config.listen_tls).into_finding("port (the school)"),
+        page::certificate(&patient).into_finding("certificate"),
+        page::gate(&patient).await.into_finding("gate page"),
+        page::name(&patient).await.into_finding("name in the network"),
+        cloud::look(&patient, &time).await.into_finding("cloud"),
+        records::roster(&patient).into_finding("roster"),
+        records::pending(&patient).into_finding("records waiting"),
     ]
 }
 

@@ -87,16 +87,14 @@ fn visitor(config: &Config, to: SocketAddr) -> Result<(Client, String), String> 
     let https =
         tls::on_disk(config).map_err(|error| error.to_string())?.ok_or("there is no certificate yet")?;
     let client = Client::builder().no_proxy().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
-    let (client, host) = match tls::authority(config).map_err(|error| error.to_string())? {
-        Some(ca) => {
-            let trusted = Certificate::from_der(ca.der()).map_err(|error| error.to_string())?;
-            (client.tls_certs_only([trusted]), to.ip().to_string())
-        }
-        None => {
-            let name = https.names.iter().find(|name| !name.starts_with('*')).cloned();
-            let name = name.unwrap_or_else(|| to.ip().to_string());
-            (client.tls_danger_accept_invalid_certs(true).resolve(&name, to), name)
-        }
+    let authority = tls::authority(config).map_err(|error| error.to_string())?;
+    let (client, host) = if let Some(ca) = authority {
+        let trusted = Certificate::from_der(ca.der()).map_err(|error| error.to_string())?;
+        (client.tls_certs_only([trusted]), to.ip().to_string())
+    } else {
+        let name = https.names.iter().find(|name| !name.starts_with('*')).cloned();
+        let name = name.unwrap_or_else(|| to.ip().to_string());
+        (client.tls_danger_accept_invalid_certs(true).resolve(&name, to), name)
     };
     let client = client.build().map_err(|error| error.to_string())?;
     Ok((client, format!("{}/gate", place::url(&host, to.port()))))
@@ -111,7 +109,8 @@ pub async fn name(patient: &Patient<'_>) -> Seen {
     let Some(https) = tls::on_disk(config).ok().flatten() else {
         return Seen::skipped("the box has no name yet: its first start makes one");
     };
-    let is_local = |name: &String| name.starts_with("hadir-") && name.ends_with(".local");
+    let is_local =
+        |name: &String| name.strip_prefix("hadir-").is_some_and(|rest| rest.strip_suffix(".local").is_some());
     let Some(name) = https.names.into_iter().find(is_local) else {
         return Seen::skipped("the school's own certificate names the box");
     };

@@ -9,7 +9,7 @@ use std::{
 
 use super::{Patient, Seen};
 
-/// A socket that listens (net/tcp_states.h).
+/// A socket that listens (`net/tcp_states.h`).
 const LISTEN: &str = "0A";
 
 pub fn look(patient: &Patient<'_>, key: &str, address: &str) -> Seen {

@@ -21,11 +21,10 @@ pub(super) use self::{
     system::{has_systemd, program as run_program, systemctl},
 };
 use super::{Exit, Failed, enroll::HiddenCode};
+pub use crate::config::INSTALLED_DATA as DATA;
 
 /// The box's own user and group on the machine.
 pub const USER: &str = "hadir";
-/// Everything the box keeps.
-pub const DATA: &str = "/var/lib/hadir-edge";
 
 #[derive(Debug, Args)]
 pub struct Install {

@@ -52,7 +52,7 @@ pub fn program(name: &str, arguments: &[&str]) -> Result<Output, Failed> {
     Err(Failed::new(Exit::Software, anyhow::anyhow!("{name} {}: {said}", arguments.join(" "))))
 }
 
-/// Whether systemd runs this machine (sd_booted(3)); it does not in most containers.
+/// Whether systemd runs this machine (`sd_booted(3)`); it does not in most containers.
 pub fn has_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
