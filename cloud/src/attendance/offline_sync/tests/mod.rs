@@ -427,3 +427,38 @@ async fn who_may_not_and_what_is_not_there() {
     })
     .await;
 }
+
+/// Each statement of the list is put together from parts, so that no other check has seen it whole.
+#[tokio::test]
+async fn every_filter_and_pair_of_filters_is_a_statement_both_engines_take() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let (teacher, token) = t.signed_in(school.id, "2001", seed::TEACHER).await;
+        send(&t, &token, json!([item(teacher, "checkin", "2025-11-20 07:00:00"), 1])).await;
+        let user = format!("user_id={teacher}");
+        let filters = [
+            user.as_str(),
+            "status=failed",
+            "status=success",
+            "verdict=refused",
+            "action_type=boot",
+            "action_type=attendance",
+            "device_id=00000000-0000-0000-0000-000000000001",
+            "start_date=2025-11-01",
+            "end_date=2025-11-30",
+            "start_date=2025-11-01&end_date=2025-11-30",
+            "q=2001",
+        ];
+        for first in filters {
+            for second in filters {
+                let path = format!("/api/offline-sync?{first}&{second}");
+                let answer = t.get(&path, Some(&school.admin)).await;
+                // The same name twice is refused as such; nothing is a fault of ours.
+                assert!(matches!(answer.status.as_u16(), 200 | 422), "{} {path}: {}", t.on, answer.body);
+            }
+            let alone = t.get(&format!("/api/offline-sync?{first}"), Some(&school.admin)).await;
+            assert_eq!(alone.status, 200, "{} {first}: {}", t.on, alone.body);
+        }
+    })
+    .await;
+}
