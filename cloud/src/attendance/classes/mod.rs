@@ -97,6 +97,17 @@ struct Student {
     student_classes: Vec<Membership>,
 }
 
+impl Columns for Student {
+    const COLUMNS: &'static [Column<Self>] = &[
+        ("NISN", |one| one.person.nisn_nip_nik.as_deref().into()),
+        ("Nama", |one| one.person.name.as_str().into()),
+        ("Email", |one| one.person.email.as_deref().into()),
+        ("HP", |one| one.person.phone.as_deref().into()),
+        ("Sejak", |one| one.student_classes.last().map(|membership| membership.joined_on).into()),
+        ("Sampai", |one| one.student_classes.last().and_then(|membership| membership.left_on).into()),
+    ];
+}
+
 #[derive(Serialize, JsonSchema)]
 struct ClassWithStudents {
     class: Class,
@@ -145,7 +156,8 @@ async fn students(
     who: Allowed<ReadClasses>,
     Segment(id): Segment<ClassId>,
     Params(asked): Params<Year>,
-) -> Result<Data<ClassWithStudents>, Fail> {
+    AsFile(format): AsFile,
+) -> Result<OrFile<Data<ClassWithStudents>>, Fail> {
     let mut tx = app.db.read(who.institution).await?;
     let class = find(&mut tx, who.institution, id).await?;
     let today = settings::load(&mut tx, who.institution).await?.schedule.zone.day(app.now());
@@ -157,7 +169,10 @@ async fn students(
         Student { student_classes: own.collect(), person }
     };
     let students = people.into_iter().map(with_membership).collect();
-    Ok(Data(ClassWithStudents { class, students }))
+    match format {
+        Some(format) => file(&mut tx, &app, who.institution, format, "siswa-kelas", students).await,
+        None => Ok(OrFile::Usual(Data(ClassWithStudents { class, students }))),
+    }
 }
 
 /// The school's class with this id. Another school's is as unknown as one that does not exist.

@@ -63,6 +63,10 @@ async fn every_list_is_a_file_too() {
         let b = school(&t, "B", "5101").await;
         t.user(b.id, "1301", seed::STUDENT).await;
         class(&t, &b, "Kelas lain", None).await;
+        let classes = t.get("/api/classes", Some(&a.admin)).await;
+        let room = &classes.body["data"][0]["id"];
+        let pupils = format!("/api/classes/{room}/students");
+        let there = format!("/api/student-attendance/class-status/{room}");
         for (path, token, name, first, cells) in [
             ("/api/users", &a.admin, "pengguna", "NISN/NIP/NIK", &["5001", "2001", "1001"][..]),
             ("/api/classes", &a.admin, "kelas", "Nama", &["=X IPA 1"]),
@@ -74,6 +78,8 @@ async fn every_list_is_a_file_too() {
             ("/api/offline-sync", &a.admin, "log-sinkronisasi", "ID", &[]),
             ("/api/edge-devices", &a.admin, "perangkat", "Nama", &[]),
             ("/api/holidays", &teacher, "hari-libur", "Tanggal", &[]),
+            (&pupils, &teacher, "siswa-kelas", "NISN", &["1001"]),
+            (&there, &teacher, "kehadiran-kelas", "NISN", &["1001"]),
         ] {
             for (format, media) in [("csv", "text/csv; charset=utf-8"), ("xlsx", XLSX)] {
                 let url = format!("{path}?format={format}");

@@ -27,6 +27,7 @@ use super::{
     cards::{self, Unusable},
     checkin, classes,
     dialect::{Beside, Data, Said, Stands},
+    export::file,
     files::{self, Kept},
     people::{self, Named, Person},
     permits::ScanStudents,
@@ -39,6 +40,7 @@ use crate::{
     db::Tx,
     fail::{Fail, Flaw},
     http::{Allowed, Arrived, Body, Check, Params, Segment, describe::says},
+    sheet::{AsFile, Column, Columns, OrFile},
 };
 
 #[cfg(test)]
@@ -119,6 +121,14 @@ struct Attended {
     #[serde(flatten)]
     student: Named,
     attended: bool,
+}
+
+impl Columns for Attended {
+    const COLUMNS: &'static [Column<Self>] = &[
+        ("NISN", |one| one.student.nisn_nip_nik.as_deref().into()),
+        ("Nama", |one| one.student.name.as_str().into()),
+        ("Hadir", |one| one.attended.into()),
+    ];
 }
 
 async fn scan(
@@ -324,7 +334,8 @@ async fn class_status(
     who: Allowed<ScanStudents>,
     Segment(class): Segment<ClassId>,
     Params(on): Params<OnDay>,
-) -> Result<Data<Vec<Attended>>, Fail> {
+    AsFile(format): AsFile,
+) -> Result<OrFile<Data<Vec<Attended>>>, Fail> {
     let mut tx = app.db.read(who.institution).await?;
     let class = classes::find(&mut tx, who.institution, class).await?.id;
     let settings = settings::load(&mut tx, who.institution).await?;
@@ -333,7 +344,11 @@ async fn class_status(
     let present = records::present(&mut tx, who.institution, class, day).await?;
     let attended =
         |student: &Person| Attended { student: student.named(), attended: present.contains(&student.id) };
-    Ok(Data(students.iter().map(attended).collect()))
+    let attended = students.iter().map(attended).collect();
+    match format {
+        Some(format) => file(&mut tx, &app, who.institution, format, "kehadiran-kelas", attended).await,
+        None => Ok(OrFile::Usual(Data(attended))),
+    }
 }
 
 /// Today, or a day that has begun.
