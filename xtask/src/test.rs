@@ -4,7 +4,7 @@
 //! says what to install and ends with status 69. PostgreSQL is private and temporary, and stopped by its id.
 
 use clap::Args;
-use hadir_tests::{postgres, process};
+use hadir_tests::{browser, postgres, process};
 
 use crate::{
     EX_UNAVAILABLE, Exit, check, fuzz,
@@ -42,6 +42,24 @@ const NEEDS: &[Need] = &[
         why: "a second, independent reader of the printed cards",
         is_here: || on_path("zbarimg"),
     },
+    Need {
+        what: "chromium",
+        package: "chromium",
+        why: "the pages are tested where they are used",
+        is_here: || on_path("chromium"),
+    },
+    Need {
+        what: "chromedriver",
+        package: "chromium-driver",
+        why: "what moves that browser",
+        is_here: || on_path("chromedriver"),
+    },
+    Need {
+        what: "npm",
+        package: "npm",
+        why: "fetches axe-core, which looks for what keeps people from using a page",
+        is_here: || on_path("npm") || browser::axe_file().exists(),
+    },
 ];
 
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -49,6 +67,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.fuzz {
         return fuzz::run(!arguments.no_install).await;
     }
+    fetch_axe().await?;
     let mut summary = Summary::default();
     // First the programs, with every target: clippy aside, nothing after this compiles anything.
     let build = ["build", "--workspace", "--all-targets"];
@@ -65,6 +84,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     tests
         .env("HADIR_TEST_PG", &url)
         .env("HADIR_REQUIRE_PG", "1")
+        .env("HADIR_REQUIRE_BROWSER", "1")
         .env("HADIR_BIN_DIR", process::target().join("debug"));
     summary.step("tests", shown(tests)).await?;
     drop(own);
@@ -107,6 +127,19 @@ async fn provide(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
+/// Puts axe-core beside what cargo builds; npm compares it with the checksum of its registry.
+async fn fetch_axe() -> anyhow::Result<()> {
+    let file = browser::axe_file();
+    let (Some(package), false) = (file.parent(), file.exists()) else { return Ok(()) };
+    let folder = package.parent().unwrap_or(package);
+    eprintln!("fetching axe-core {}", browser::AXE);
+    std::fs::create_dir_all(folder)?;
+    let (name, place) = (format!("axe-core@{}", browser::AXE), folder.display().to_string());
+    quiet(command("npm", &["pack", &name, "--pack-destination", &place])).await?;
+    let archive = folder.join(format!("axe-core-{}.tgz", browser::AXE)).display().to_string();
+    quiet(command("tar", &["-xzf", &archive, "-C", &place, "package/axe.min.js"])).await
+}
+
 /// What is missing, why it is needed, and the one command that brings it.
 fn instructions(missing: &[&Need]) -> String {
     let lines: Vec<_> = missing.iter().map(|need| format!("  {} - {}", need.what, need.why)).collect();
@@ -127,7 +160,10 @@ mod tests {
     fn what_is_missing_is_said_with_the_command_that_brings_it() {
         let text = instructions(&NEEDS.iter().collect::<Vec<_>>());
         assert!(text.contains("zbarimg - a second"), "{text}");
-        assert!(text.ends_with("sudo apt-get install postgresql zbar-tools"), "{text}");
+        assert!(
+            text.ends_with("apt-get install postgresql zbar-tools chromium chromium-driver npm"),
+            "{text}"
+        );
     }
 
     #[test]
