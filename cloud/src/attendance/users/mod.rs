@@ -357,7 +357,7 @@ async fn deactivate(app: &App, who: &Member, id: UserId) -> Result<(), Fail> {
     Ok(())
 }
 
-/// Who is deactivated signs in no more and is in no class any more: he is not missing from tomorrow on. A class he is to be
+/// Who is deactivated signs in no more and is in no class any more: from today on he is not missing. A class he is to be
 /// in again is given anew.
 async fn set_active(tx: &mut Tx, app: &App, who: &Member, id: UserId, active: bool) -> Result<(), Fail> {
     user::set_active(tx, app, who.actor(), id, active).await?;
