@@ -51,6 +51,8 @@ pub struct Config {
     pub roster_seconds: u64,
     /// Disk space kept back for the day the disk is full, in MiB.
     pub ballast_mib: u64,
+    /// How many days the pictures of check-ins are kept.
+    pub photo_days: u32,
     /// The most pages of 4 KiB the database may have; 0 is no limit.
     pub max_pages: u32,
 }
@@ -72,6 +74,7 @@ impl Default for Config {
             heartbeat_seconds: 600,
             roster_seconds: 300,
             ballast_mib: 64,
+            photo_days: 90,
             max_pages: 0,
         }
     }
@@ -93,6 +96,7 @@ impl Config {
         );
         anyhow::ensure!(self.heartbeat_seconds > 0, "heartbeat_seconds must be at least 1");
         anyhow::ensure!(self.roster_seconds > 0, "roster_seconds must be at least 1");
+        anyhow::ensure!((1..=3660).contains(&self.photo_days), "photo_days must be between 1 and 3660");
         anyhow::ensure!(
             self.tls_cert.is_some() == self.tls_key.is_some(),
             "tls_cert and tls_key belong together: one of them is missing"

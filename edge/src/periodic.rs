@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
-use crate::node::Node;
+use crate::{http::photos, node::Node};
 
 /// 19:00 UTC: from two to four in the night, wherever in Indonesia the school is. Nobody passes a gate.
 const NIGHT: &str = "0 0 19 * * *";
@@ -43,7 +43,10 @@ async fn scheduled(node: &Node) -> Result<JobScheduler, JobSchedulerError> {
     let at_night = node.clone();
     let truncate = move |_, _| -> Running {
         let node = at_night.clone();
-        Box::pin(async move { node.store().checkpoint(true).await })
+        Box::pin(async move {
+            photos::forget_old(&node).await;
+            node.store().checkpoint(true).await;
+        })
     };
     scheduler.add(Job::new_async(NIGHT, truncate)?).await?;
     scheduler.start().await?;

@@ -11,7 +11,12 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::http::testing::{DAY, Served};
+use crate::http::{
+    photos,
+    testing::{DAY, Served},
+};
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
 
 const AT_SCHOOL: (f64, f64) = (-6.2, 106.8166);
 
@@ -272,6 +277,18 @@ async fn a_photo_is_written_anew_and_shown_to_who_may_see_it() {
     }
     let history = school.get("/api/attendance/history").bearer(&token).await.data();
     assert_eq!(history["data"][0]["photo_path"], path);
+
+    school.hands().pass(89 * DAY_MS);
+    photos::forget_old(school.node()).await;
+    let head = school.token("4001").await;
+    assert_eq!(school.get(path).bearer(&head).await.status, 200, "kept for ninety days");
+    school.hands().pass(2 * DAY_MS);
+    photos::forget_old(school.node()).await;
+    let head = school.token("4001").await;
+    school.get(path).bearer(&head).await.refused(404, "Berkas tidak ditemukan");
+    let left = std::fs::read_dir(school.node().config().data_dir.join("photos")).unwrap();
+    assert_eq!(left.filter(|entry| entry.as_ref().unwrap().path().is_file()).count(), 0);
+    assert_eq!(school.recorded(), 1, "the record stays");
 }
 
 #[tokio::test]

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use hadir_shared::ids::{EventId, UserId};
+use hadir_shared::{
+    ids::{EventId, UserId},
+    time::Millis,
+};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::path;
@@ -46,4 +49,23 @@ pub async fn paths(store: &Store, rows: &[AttendanceRow]) -> Result<HashMap<Even
     });
     let found = found.await?;
     Ok(found.into_iter().filter_map(|(event, key)| Some((*events.get(&event)?, path(&key)))).collect())
+}
+
+/// The pictures made before an instant.
+pub async fn older_than(store: &Store, before: Millis) -> anyhow::Result<Vec<String>> {
+    let found = store.read(move |conn| {
+        conn.prepare_cached("SELECT file_key FROM photo WHERE created_at < ?1")?
+            .query_map([before.0], |row| row.get(0))?
+            .collect::<rusqlite::Result<Vec<_>>>()
+    });
+    Ok(found.await?)
+}
+
+pub async fn forget(store: &Store, keys: Vec<String>) -> anyhow::Result<()> {
+    let keys = serde_json::to_string(&keys)?;
+    let forgotten = store.write::<_, NotSaved, _>(move |tx| {
+        tx.execute("DELETE FROM photo WHERE file_key IN (SELECT value FROM json_each(?1))", [&keys])?;
+        Ok(())
+    });
+    Ok(forgotten.await?)
 }
