@@ -179,9 +179,15 @@ impl Browser {
     /// # Errors
     /// When it cannot be touched.
     pub async fn tap(&self, css: &str) -> anyhow::Result<()> {
-        let element = self.element(css).await?;
-        let done = self.post(&format!("element/{element}/click"), json!({})).await;
-        done.map(drop).with_context(|| format!("{css} cannot be touched"))
+        let start = Instant::now();
+        loop {
+            let element = self.element(css).await?;
+            match self.post(&format!("element/{element}/click"), json!({})).await {
+                // The page has drawn it anew since it was found.
+                Err(gone) if gone.to_string().starts_with("stale") && start.elapsed() < PATIENCE => {}
+                done => return done.map(drop).with_context(|| format!("{css} cannot be touched")),
+            }
+        }
     }
 
     /// Touches a field and types into it.
