@@ -109,8 +109,11 @@ pub fn router(node: Node) -> Router {
         .merge(kiosk::routes())
         .merge(pairing::routes())
         .merge(status::routes());
-    let all =
-        Router::new().nest("/api", api).merge(photos::routes()).merge(status::probes()).merge(ui::routes(&web));
+    let all = Router::new()
+        .nest("/api", api)
+        .merge(photos::routes())
+        .merge(status::probes())
+        .merge(ui::routes(&web));
     observe::outer(speak(all, &web), &web).with_state(web)
 }
 

@@ -70,7 +70,12 @@ pub async fn measure(programs: &Path, folder: &Path, scale: Scale) -> anyhow::Re
 }
 
 /// Records a second, from the first request to the last receipt. The batches are made and packed before.
-async fn ingest(programs: &Path, data: &Path, database: Option<&Database>, batches: u32) -> anyhow::Result<f64> {
+async fn ingest(
+    programs: &Path,
+    data: &Path,
+    database: Option<&Database>,
+    batches: u32,
+) -> anyhow::Result<f64> {
     fs::create_dir_all(data)?;
     let mut plan = Plan::cloud_in(programs, data);
     if let Some(database) = database {

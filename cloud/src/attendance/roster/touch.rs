@@ -13,7 +13,13 @@ use super::{
     feed::{Change, publish},
     keys, store,
 };
-use crate::{app::App, attendance::{files, fleet::cloud_key}, db::Tx, fail::Fail, identity};
+use crate::{
+    app::App,
+    attendance::{files, fleet::cloud_key},
+    db::Tx,
+    fail::Fail,
+    identity,
+};
 
 /// Which rows: those with these ids, or all of the school's.
 type Which<'a> = Option<&'a [i64]>;
