@@ -41,7 +41,7 @@ const WAYS: [(Shot, f32); 10] = [
     (Shot { turn: 172.0, ..PLAIN }, 0.0),
 ];
 
-/// Seen to fail with a page that waits until a red result is gone before it looks at the next frame.
+/// Seen to fail with a page in which drawing a result without a name threw, so that it looked at no further frame.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_students_pass_before_a_camera_and_a_bad_code_stops_nobody() {
     if !can_run() {

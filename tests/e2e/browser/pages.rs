@@ -229,7 +229,6 @@ struct Cards {
     foreign: Card,
 }
 
-/// Seen to fail with a grey text too light for its ground, a field without a label, and a table wider than a telephone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_can_be_seen_and_read_in_both_languages() {
     if !can_run() {

@@ -14,7 +14,6 @@ use crate::school::Edge;
 const TAPS: &str =
     "window.taps = 0; addEventListener('pointerdown', (event) => event.isTrusted && taps++, true);";
 
-/// Seen to fail with a page that asks for the password each time, and with one that does not go on without a location.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_place_leads_on_with_two_touches_at_most() {
     if !can_run() {

@@ -91,7 +91,7 @@ fn is_time(text: &str) -> bool {
         && text.bytes().enumerate().all(|(n, byte)| if n == 2 { byte == b':' } else { byte.is_ascii_digit() })
 }
 
-/// Seen to fail with one colour taken for another, with a sound left out, and with a second that a result stands longer.
+/// Seen to fail with a page that showed nothing for a code without a name.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_result_has_its_colour_word_sound_and_time() {
     if !can_run() {
@@ -149,7 +149,6 @@ async fn every_result_has_its_colour_word_sound_and_time() {
     assert_eq!(gate.browser.complaints().await.unwrap(), [""; 0]);
 }
 
-/// Seen to fail with a listener that waits for Enter, one that takes the letter for the key, and one that leaves fields alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scanner_is_heard_however_it_ends_and_wherever_the_focus_is() {
     if !can_run() {
