@@ -18,7 +18,7 @@ export function apply(root = document) {
   const button = document.getElementById("language");
   button.textContent = t("EN", "ID");
   button.lang = t("en", "id");
-  button.setAttribute("aria-label", t("Change language to English", "Ganti bahasa ke Indonesia"));
+  button.setAttribute("aria-label", t("EN: change language to English", "ID: ganti bahasa ke Indonesia"));
 }
 
 document.getElementById("language").addEventListener("click", () => {
