@@ -214,9 +214,10 @@ impl Db {
                     sqlx::query_as("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
                         .fetch_one(pool)
                         .await?;
-                match is_there {
-                    true => pool.acquire().await?.list_applied_migrations("_sqlx_migrations").await?,
-                    false => Vec::new(),
+                if is_there {
+                    pool.acquire().await?.list_applied_migrations("_sqlx_migrations").await?
+                } else {
+                    Vec::new()
                 }
             }
             Self::Sqlite { write, .. } => {

@@ -146,7 +146,7 @@ impl Package {
             .replace("@LIBC@", libc)
             .replace("@SIZE@", &size(root)?.div_ceil(1024).to_string());
         put(root, "DEBIAN/control", control.as_bytes(), TEXT)?;
-        let conffiles: String = self.conffiles.iter().map(|path| format!("{path}\n")).collect();
+        let conffiles = self.conffiles.iter().fold(String::new(), |list, path| list + path + "\n");
         put(root, "DEBIAN/conffiles", conffiles.as_bytes(), TEXT)?;
         for script in SCRIPTS {
             put(root, &format!("DEBIAN/{script}"), &read(&folder.join(script))?, PROGRAM)?;

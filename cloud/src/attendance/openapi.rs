@@ -63,6 +63,7 @@ pub fn head() -> OpenApi {
     }
 }
 
+#[expect(clippy::default_trait_access, reason = "the type of the maps is no dependency of ours")]
 fn schemes() -> Vec<(&'static str, SecurityScheme)> {
     let bearer = SecurityScheme::Http {
         scheme: "bearer".into(),

@@ -31,8 +31,11 @@ use crate::{
 mod tests;
 mod viewer;
 
-/// The modules that have a document, by the name they are asked for.
-pub const MODULES: &[(&str, fn() -> OpenApi)] = &[("attendance", attendance::document)];
+/// A module's name, as it is asked for, and what makes its document.
+type Module = (&'static str, fn() -> OpenApi);
+
+/// The modules that have a document.
+pub const MODULES: &[Module] = &[("attendance", attendance::document)];
 
 /// The document of a module, in JSON; `None` when there is no such module. Made once.
 pub fn json(module: &str) -> Option<&'static str> {

@@ -93,7 +93,7 @@ fn an_operation_says_who_may_call_it_what_it_is_and_what_it_answers() {
         assert_eq!(secured, operation[PERMISSION] != "public", "{at:?}");
         assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{at:?}");
         assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{at:?}");
-        assert_eq!(operation["responses"].as_object().unwrap().contains_key("default"), true, "{at:?}");
+        assert!(operation["responses"].as_object().unwrap().contains_key("default"), "{at:?}");
     }
 }
 
@@ -138,7 +138,7 @@ async fn the_page_runs_its_own_scripts_and_nothing_else() {
     for part in parts {
         let answer = t.get(part, None).await;
         let kind =
-            if part.ends_with(".css") { "text/css; charset=utf-8" } else { "text/javascript; charset=utf-8" };
+            if part.contains(".css") { "text/css; charset=utf-8" } else { "text/javascript; charset=utf-8" };
         assert_eq!(
             (answer.status.as_u16(), answer.headers["content-type"].to_str().unwrap()),
             (200, kind),

@@ -16,7 +16,7 @@ use aide::{
     util::iter_operations_mut,
 };
 use schemars::{JsonSchema, Schema, json_schema};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Allowed, Arrived, Body, ClientAddress, Member, Origin, Page, Params, Patch, Permission, Segment,
@@ -94,6 +94,7 @@ fn complete(path: &str, item: &mut PathItem) {
     }
 }
 
+#[expect(clippy::default_trait_access, reason = "the type of the maps is no dependency of ours")]
 fn parameter(name: &str, schema: Schema, required: bool) -> ParameterData {
     let description = schema.get("description").and_then(|text| text.as_str()).map(str::to_owned);
     let json_schema = SchemaObject { json_schema: schema, external_docs: None, example: None };
@@ -243,8 +244,7 @@ impl<T: JsonSchema> OperationInput for Segment<T> {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
         let schema = T::json_schema(&mut ctx.schema);
         // A tuple's are in a list.
-        let schemas =
-            schema.get("items").cloned().filter(|items| items.is_array()).unwrap_or_else(|| json!([schema]));
+        let schemas = schema.get("items").cloned().filter(Value::is_array).unwrap_or_else(|| json!([schema]));
         operation.extensions.insert(SEGMENT.into(), schemas);
         may_answer(operation, 404, "Unknown");
     }

@@ -148,12 +148,14 @@ fn what_is_no_table() {
 fn workbooks_that_mean_harm() {
     let spaces = " ".repeat(64 << 20);
     let far = "<row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row>";
-    let rows: String =
+    let rows: Vec<String> =
         (1..=20_001).map(|n| format!("<row r=\"{n}\"><c r=\"A{n}\"><v>1</v></c></row>")).collect();
+    let rows = rows.concat();
     let long = format!("<sst uniqueCount=\"1\"><si><t>{}</t></si></sst>", "x".repeat(1 << 20));
     let text = "<row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c></row>";
-    let repeated: String =
+    let repeated: Vec<String> =
         (1..=5_000).map(|n| format!("<row r=\"{n}\"><c t=\"s\"><v>0</v></c></row>")).collect();
+    let repeated = repeated.concat();
     let heavy = format!("<sst uniqueCount=\"1\"><si><t>{}</t></si></sst>", "x".repeat(4_000));
     for (what, bytes, expected) in [
         ("a bomb in the sheet", workbook(&sheet(&spaces), ONE_TEXT, &[]), Unreadable::TooLarge),

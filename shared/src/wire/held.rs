@@ -83,22 +83,22 @@ mod tests {
             (DeviceId(Uuid::from_u128(1)), Uuid::from_u128(2), LogId(Uuid::from_u128(3)));
         let head = Head { seq: 5, hash: Hash::of(b"x") };
         let logs = vec![HeldLog { log, head, prunable_through: 2 }];
-        let mut held = HeldLogs { proto: 1, device, nonce, logs, sig: Signature([0; 64]) };
-        held.sign(&key);
-        let text = serde_json::to_string(&held).unwrap();
+        let mut list = HeldLogs { proto: 1, device, nonce, logs, sig: Signature([0; 64]) };
+        list.sign(&key);
+        let text = serde_json::to_string(&list).unwrap();
         assert!(text.contains(r#""seq":5,"hash":""#), "{text}");
-        assert_eq!(serde_json::from_str::<HeldLogs>(&text).unwrap(), held);
-        assert!(held.verify(&key.public(), device, nonce).is_ok());
-        assert!(held.verify(&key.public(), device, Uuid::from_u128(9)).is_err());
-        assert!(held.verify(&key.public(), DeviceId(Uuid::from_u128(9)), nonce).is_err());
-        assert!(held.verify(&SecretKey::from_seed(&[8; 32]).public(), device, nonce).is_err());
+        assert_eq!(serde_json::from_str::<HeldLogs>(&text).unwrap(), list);
+        assert!(list.verify(&key.public(), device, nonce).is_ok());
+        assert!(list.verify(&key.public(), device, Uuid::from_u128(9)).is_err());
+        assert!(list.verify(&key.public(), DeviceId(Uuid::from_u128(9)), nonce).is_err());
+        assert!(list.verify(&SecretKey::from_seed(&[8; 32]).public(), device, nonce).is_err());
         for change in [
-            (|held: &mut HeldLogs| held.logs[0].head.seq = 4) as fn(&mut HeldLogs),
-            |held| held.logs[0].head.hash = Hash::of(b"y"),
-            |held| held.logs[0].prunable_through = 5,
-            |held| held.logs.clear(),
+            (|list: &mut HeldLogs| list.logs[0].head.seq = 4) as fn(&mut HeldLogs),
+            |list| list.logs[0].head.hash = Hash::of(b"y"),
+            |list| list.logs[0].prunable_through = 5,
+            |list| list.logs.clear(),
         ] {
-            let mut changed = held.clone();
+            let mut changed = list.clone();
             change(&mut changed);
             assert!(changed.verify(&key.public(), device, nonce).is_err(), "{changed:?}");
         }

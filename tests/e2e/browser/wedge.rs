@@ -119,7 +119,7 @@ async fn every_result_has_its_colour_word_sound_and_time() {
     let one = gate.answers(&format!("{}{ENTER}", first.code), ON_TIME).await;
     assert_eq!((one.word.as_str(), &one.name), ("Hadir", &name(&first)));
     let (class, time) = one.more.split_once(" · ").unwrap();
-    assert!(class.starts_with("X") && is_time(time), "{one:?}");
+    assert!(class.starts_with('X') && is_time(time), "{one:?}");
     let pending = in_time.status().await.unwrap()["pending"].clone();
     assert!(one.saved.ends_with(&format!("menunggu internet ({pending})")), "{one:?}");
 
@@ -165,13 +165,13 @@ async fn a_scanner_is_heard_however_it_ends_and_wherever_the_focus_is() {
     let focus = "const at = document.querySelector(arguments[0]);
         if (at === document.body) document.activeElement.blur(); else at.focus();
         return document.activeElement === at";
-    let [a, b, c, d, e, f, g, h] = [0, 20, 40, 60, 80, 100, 120, 140].map(|n| &cards[n]);
+    let [tab, silence, shift, button, field] = [0, 20, 40, 60, 80].map(|n| &cards[n]);
     for (card, keys, focused) in [
-        (a, format!("{}{TAB}", a.code), "body"),
-        (b, b.code.clone(), "body"),
-        (c, format!("{}{ENTER}", c.code.to_lowercase()), "body"),
-        (d, format!("{}{ENTER}", d.code), "#sound"),
-        (e, format!("{}{ENTER}", e.code), "#number"),
+        (tab, format!("{}{TAB}", tab.code), "body"),
+        (silence, silence.code.clone(), "body"),
+        (shift, format!("{}{ENTER}", shift.code.to_lowercase()), "body"),
+        (button, format!("{}{ENTER}", button.code), "#sound"),
+        (field, format!("{}{ENTER}", field.code), "#number"),
     ] {
         assert_eq!(gate.browser.run(focus, json!(focused)).await.unwrap(), true, "{focused}");
         let one = gate.answers(&keys, ON_TIME).await;
@@ -181,16 +181,17 @@ async fn a_scanner_is_heard_however_it_ends_and_wherever_the_focus_is() {
     }
     gate.browser.run(focus, json!("body")).await.unwrap();
 
+    let [first, second, typed] = [100, 120, 140].map(|n| &cards[n]);
     // Two cards in one breath, and the first a second time: once is enough for five seconds.
-    gate.types(&format!("{0}{ENTER}{1}{ENTER}{0}{ENTER}", f.code, g.code)).await;
+    gate.types(&format!("{0}{ENTER}{1}{ENTER}{0}{ENTER}", first.code, second.code)).await;
     let names: Vec<_> = gate.shows(2).await.into_iter().map(|one| (one.outcome, one.name)).collect();
-    assert_eq!(names, [("hadir".to_owned(), name(f)), ("hadir".to_owned(), name(g))]);
+    assert_eq!(names, [("hadir".to_owned(), name(first)), ("hadir".to_owned(), name(second))]);
 
     // Nobody types like a scanner.
-    gate.browser.keys(&format!("{}{ENTER}", h.number), Duration::from_millis(150)).await.unwrap();
+    gate.browser.keys(&format!("{}{ENTER}", typed.number), Duration::from_millis(150)).await.unwrap();
     let counted = edge.status().await.unwrap()["recorded"].clone();
-    gate.types(&format!("{}{ENTER}", h.code)).await;
-    assert_eq!(gate.shows(1).await[0].name, name(h));
+    gate.types(&format!("{}{ENTER}", typed.code)).await;
+    assert_eq!(gate.shows(1).await[0].name, name(typed));
     assert_eq!(edge.status().await.unwrap()["recorded"].as_u64(), counted.as_u64().map(|n| n + 1));
     assert_eq!(gate.browser.complaints().await.unwrap(), [""; 0]);
 

@@ -269,7 +269,7 @@ async fn what_is_no_import() {
         );
         assert_eq!(refused(&b"1;a\n".repeat(1_000_000)).await, "file berisi lebih dari 20000 baris");
         assert_eq!(
-            refused(&[b"NISN;Nama\n1;".as_slice(), &[b'x'; 1 << 20]].concat()).await,
+            refused(&[b"NISN;Nama\n1;".as_slice(), &vec![b'x'; 1 << 20]].concat()).await,
             "baris 2 berisi sel yang terlalu panjang"
         );
         assert_eq!(refused(b"Nama;Kelas\nBudi;X").await, "judul kolom NISN/NIP/NIK dan Nama tidak ditemukan");

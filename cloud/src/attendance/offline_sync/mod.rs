@@ -179,6 +179,7 @@ struct Detail {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "as the answer names them")]
 struct Decided {
     at: String,
     decided_by: i64,

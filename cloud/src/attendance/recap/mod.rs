@@ -104,6 +104,7 @@ struct Totals {
 /// A day of the month.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "RecapDay")]
+#[expect(clippy::struct_field_names, reason = "as the answer names them")]
 struct Day {
     day: SchoolDay,
     /// 1 is Monday.
@@ -126,6 +127,7 @@ struct Marked {
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "RecapStudent")]
+#[expect(clippy::struct_field_names, reason = "as the answer names them")]
 struct Student {
     #[serde(flatten)]
     student: Named,

@@ -1,6 +1,7 @@
 use hadir_shared::{
     ids::{InstitutionId, UserId},
     time::Millis,
+    wire::batch::Reason,
 };
 use sqlx::FromRow;
 
@@ -46,8 +47,8 @@ pub async fn decide(
     .bind(institution.0)
     .bind(id)
     .bind(outcome.verdict)
-    .bind(outcome.reason.map(|reason| reason.as_str()))
-    .bind(failed.map(|reason| reason.message()))
+    .bind(outcome.reason.map(Reason::as_str))
+    .bind(failed.map(Reason::message))
     .bind(outcome.attendance)
     .bind(now.0)
     .bind(outcome.user.map(|user| user.0))
