@@ -229,6 +229,7 @@ struct Cards {
     foreign: Card,
 }
 
+/// Seen to fail with a button whose name lacked the letters on it, and a list with a note between its terms.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_can_be_seen_and_read_in_both_languages() {
     if !can_run() {

@@ -91,7 +91,7 @@ fn is_time(text: &str) -> bool {
         && text.bytes().enumerate().all(|(n, byte)| if n == 2 { byte == b':' } else { byte.is_ascii_digit() })
 }
 
-/// Seen to fail with a page that showed nothing for a code without a name.
+/// Seen to fail with a page that showed nothing for a code without a name, and with a green one for "already recorded".
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_result_has_its_colour_word_sound_and_time() {
     if !can_run() {
