@@ -131,6 +131,40 @@ impl Membership {
     fn includes(&self, day: SchoolDay) -> bool {
         self.joined_on <= day && self.left_on.is_none_or(|left| day < left)
     }
+
+    fn touches(&self, month: Month) -> bool {
+        self.joined_on <= month.last()
+            && self.left_on.is_none_or(|left| month.first() < left && self.joined_on < left)
+    }
+
+    /// What remains before and after another one.
+    fn without(self, other: &Self) -> impl Iterator<Item = Self> {
+        let ends = |left: SchoolDay| self.left_on.map_or(left, |own| own.min(left));
+        let before = Self { left_on: Some(ends(other.joined_on)), ..self };
+        let after = other.left_on.map(|left| Self { joined_on: self.joined_on.max(left), ..self });
+        [Some(before), after]
+            .into_iter()
+            .flatten()
+            .filter(|part| part.left_on.is_none_or(|left| part.joined_on < left))
+    }
+}
+
+/// What of a month's memberships counts: on each day the class a student came to last, however many he was in. They are told
+/// in the order in which they were written down, which decides between two of one day.
+pub fn one_class_a_day<C: Copy>(month: Month, mut memberships: Vec<(C, Membership)>) -> Vec<(C, Membership)> {
+    // Stable: what was written down later stays later.
+    memberships.sort_by_key(|(_, membership)| (membership.student, membership.joined_on));
+    let mut kept = Vec::new();
+    for own in memberships.chunk_by(|(_, a), (_, b)| a.student == b.student) {
+        for (n, (class, membership)) in own.iter().enumerate() {
+            let mut parts = vec![*membership];
+            for (_, later) in own.iter().skip(n + 1).filter(|(_, later)| later.touches(month)) {
+                parts = parts.into_iter().flat_map(|part| part.without(later)).collect();
+            }
+            kept.extend(parts.into_iter().filter(|part| part.touches(month)).map(|part| (*class, part)));
+        }
+    }
+    kept
 }
 
 /// A day's check-in. There is one for a student and a day; the rows that mark an absence are none.
@@ -377,6 +411,36 @@ mod tests {
     }
 
     #[test]
+    fn in_two_classes_at_once_the_one_he_came_to_last_counts() {
+        let from = |joined_on, left_on: Option<u32>| Membership {
+            student: SITI,
+            joined_on: november(joined_on),
+            left_on: left_on.map(november),
+        };
+        let month = Month::of(november(1));
+        let cases = [
+            (vec![("a", from(1, None))], "aaaaaaaa"),
+            (vec![("a", from(1, None)), ("b", from(4, None))], "aaabbbbb"),
+            (vec![("b", from(4, None)), ("a", from(1, None))], "aaabbbbb"),
+            (vec![("a", from(1, None)), ("b", from(4, Some(6)))], "aaabbaaa"),
+            (vec![("a", from(1, None)), ("b", from(1, None))], "bbbbbbbb"),
+            (vec![("b", from(1, None)), ("a", from(1, None))], "aaaaaaaa"),
+            (vec![("a", from(1, Some(6))), ("b", from(2, Some(4))), ("c", from(3, Some(5)))], "abcca---"),
+            (vec![("a", from(1, None)), ("b", from(4, Some(4)))], "aaaaaaaa"),
+        ];
+        for (told, expected) in cases {
+            let kept = one_class_a_day(month, told.clone());
+            let on = |day: SchoolDay| {
+                let mut classes = kept.iter().filter(|(_, m)| m.includes(day)).map(|(class, _)| *class);
+                let class = classes.next().unwrap_or("-");
+                assert_eq!(classes.next(), None, "{told:?}");
+                class
+            };
+            assert_eq!((1..=8).map(november).map(on).collect::<String>(), expected, "{told:?}");
+        }
+    }
+
+    #[test]
     fn a_percentage_has_one_decimal_and_a_half_rounds_up() {
         let per_mille = |present, absent| Sums { present, absent, ..Sums::default() }.present_per_mille();
         let cases = [
@@ -479,6 +543,22 @@ mod tests {
             }
             prop_assert_eq!(by_row, table.total);
             prop_assert_eq!(by_column, table.total);
+        }
+
+        #[test]
+        fn each_day_of_a_student_is_in_one_class(month in months()) {
+            let told: Vec<_> = (0..).zip(month.memberships.clone()).collect::<Vec<(i64, _)>>();
+            let kept = one_class_a_day(Month::of(november(1)), told.clone());
+            for student in (1..=5).map(UserId) {
+                for day in (1..=30).map(november) {
+                    let of = |all: &[(i64, Membership)]| -> Vec<_> {
+                        all.iter().filter(|(_, m)| m.student == student && m.includes(day)).copied().collect()
+                    };
+                    let last = of(&told).into_iter().max_by_key(|(class, m)| (m.joined_on, *class));
+                    let classes: Vec<_> = of(&kept).into_iter().map(|(class, _)| class).collect();
+                    prop_assert_eq!(classes, last.map(|(class, _)| class).into_iter().collect::<Vec<_>>());
+                }
+            }
         }
 
         #[test]

@@ -3,7 +3,8 @@
 //! What always holds:
 //! - what a day counts for is decided by [`hadir_shared::rules::recap`] alone, from what is in the books now: it does not
 //!   matter whether absences were ever marked;
-//! - a class is who was in it on the day: a student who moved appears in both, with the days he had in each;
+//! - a class is who was in it on the day: a student who moved appears in both, with the days he had in each; on a day on which
+//!   he was in two, the one he came to last has it, so that the school counts each student and day once;
 //! - the three forms say the same, and a month that is over gives the same bytes until something in it changes;
 //! - a teacher sees the classes he leads; the principal and admins see all.
 

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use hadir_shared::{
     ids::{ClassId, InstitutionId, UserId},
     rules::{
-        recap::{CheckIn, Correction, Leave, Membership},
+        recap::{self as rule, CheckIn, Correction, Leave, Membership},
         status::Status,
     },
     time::{Month, SchoolDay},
@@ -70,7 +70,8 @@ pub async fn holidays(
     Ok(rows.into_iter().map(|(day, name)| (SchoolDay(day), name)).collect())
 }
 
-/// Who was in which class on any day of the month, and who they are.
+/// Who was in which class on any day of the month, and who they are. What other classes they are in is looked at as well: a day
+/// is one class's.
 pub async fn members(
     tx: &mut Tx,
     scope: Scope,
@@ -81,7 +82,10 @@ pub async fn members(
             "SELECT s.class_id, s.student_id, s.joined_on, s.left_on, u.nisn_nip_nik, u.name
              FROM class_students s JOIN users u ON u.institution_id = s.institution_id AND u.id = s.student_id
              WHERE s.institution_id = $1 AND s.academic_year = $2 AND s.joined_on <= $4
-             AND (s.left_on IS NULL OR s.left_on > $3) AND (CAST($5 AS BIGINT) IS NULL OR s.class_id = $5)",
+             AND (s.left_on IS NULL OR s.left_on > $3)
+             AND (CAST($5 AS BIGINT) IS NULL OR s.student_id IN (SELECT o.student_id FROM class_students o
+                WHERE o.institution_id = $1 AND o.academic_year = $2 AND o.class_id = $5))
+             ORDER BY s.id",
         )
         .bind(scope.institution.0)
         .bind(scope.year())
@@ -90,12 +94,16 @@ pub async fn members(
         .bind(scope.class())
         .all()
         .await?;
-    let (mut memberships, mut people) = (BTreeMap::<_, Vec<_>>::new(), HashMap::new());
+    let (mut told, mut people) = (Vec::with_capacity(rows.len()), HashMap::new());
     for (class, student, joined_on, left_on, nisn_nip_nik, name) in rows {
         let student = UserId(student);
         let (joined_on, left_on) = (SchoolDay(joined_on), left_on.map(SchoolDay));
-        memberships.entry(ClassId(class)).or_default().push(Membership { student, joined_on, left_on });
+        told.push((ClassId(class), Membership { student, joined_on, left_on }));
         people.insert(student, Named { id: student, nisn_nip_nik, name });
+    }
+    let mut memberships = BTreeMap::<_, Vec<_>>::new();
+    for (class, membership) in rule::one_class_a_day(scope.month, told) {
+        memberships.entry(class).or_default().push(membership);
     }
     Ok((memberships, people))
 }

@@ -245,6 +245,36 @@ async fn a_move_leaves_the_months_before_it_as_they_were_to_the_byte() {
 }
 
 #[tokio::test]
+async fn who_is_in_two_classes_counts_in_the_one_he_came_to_last() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let (room, other) =
+            (class(&t, &school, "X IPA 1", None).await, class(&t, &school, "X IPA 2", None).await);
+        let pupils = [student(&t, &school, room, "1001").await, student(&t, &school, room, "1002").await];
+        record(&t, &school, pupils[0], "2025-11-04", "hadir", 0).await;
+        record(&t, &school, pupils[0], "2025-11-18", "hadir", 0).await;
+        // Nobody took the first out of his old class. The 17th is the 14th school day of the month.
+        let twice =
+            json!({"student_ids": [pupils[0]], "academic_year": 2025, "effective_from": "2025-11-17"});
+        called(&t, &school, &format!("/api/classes/{other}/assign-students"), twice).await;
+        let old = recap(&t, &school.admin, &format!("class/{room}")).await;
+        let new = recap(&t, &school.admin, &format!("class/{other}")).await;
+        assert_eq!(line(&old, pupils[0]).1, [1, 0, 0, 12], "{}", t.on);
+        assert_eq!(line(&new, pupils[0]).1, [1, 0, 0, 3], "{}", t.on);
+        assert_eq!(line(&old, pupils[1]).1, [0, 0, 0, 17], "{}", t.on);
+        let all = recap(&t, &school.admin, "school").await;
+        for day in all["days"].as_array().unwrap().iter().filter(|day| day["counted"] == true) {
+            assert_eq!(day["sums"]["effective_days"], all["students"], "{} {day}", t.on);
+        }
+        assert_eq!((&all["students"], &all["total"]["effective_days"]), (&json!(2), &json!(34)), "{}", t.on);
+        assert_eq!(all["total"]["H"], 2, "{}: each coming once", t.on);
+        let lines = all["classes"].as_array().unwrap();
+        assert_eq!([&lines[0]["sums"], &lines[1]["sums"]], [&old["total"], &new["total"]], "{}", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_eastern_school_ends_its_day_two_hours_earlier() {
     both(async |t| {
         let east = school(&t, "TIMUR", "5101").await;
