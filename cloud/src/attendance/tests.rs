@@ -106,6 +106,15 @@ pub fn punch(token: &str, (latitude, longitude): (f64, f64)) -> Value {
     json!({ "qr_token": token, "latitude": latitude, "longitude": longitude, "accuracy": 5 })
 }
 
+/// Before and after of the only audit row of an action.
+pub async fn audited(t: &TestApp, school: &School, action: &str) -> (Value, Value) {
+    let mut tx = t.app.db.read(Cloud).await.unwrap();
+    let sql = "SELECT CAST(before AS TEXT), CAST(after AS TEXT) FROM audit_log WHERE institution_id = $1 AND action = $2";
+    let rows: Vec<(String, String)> = tx.query(sql).bind(school.id.0).bind(action).all().await.unwrap();
+    let [(before, after)] = rows.as_slice() else { panic!("{action}: {} rows", rows.len()) };
+    (serde_json::from_str(before).unwrap(), serde_json::from_str(after).unwrap())
+}
+
 /// Rows of a table that belong to a school.
 pub async fn count(t: &TestApp, sql: &'static str, school: &School) -> i64 {
     let mut tx = t.app.db.read(Cloud).await.unwrap();

@@ -248,6 +248,8 @@ async fn set_status(
     let mut tx = app.db.write(who.institution).await?;
     let card = store::by_id(&mut tx, who.institution, id).await?.ok_or_else(unknown)?;
     store::lock(&mut tx, who.institution, card.student_id).await?;
+    // As it is now that nobody else changes it.
+    let card = store::by_id(&mut tx, who.institution, id).await?.ok_or_else(unknown)?;
     if active {
         for revoked in store::deactivate(&mut tx, who.institution, card.student_id, Some(id), now).await? {
             roster::touch_card(&mut tx, &app, who.institution, revoked).await?;

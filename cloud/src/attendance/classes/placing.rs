@@ -1,7 +1,7 @@
-//! Students placed by something else than the routes of classes: an import, the end of an account. Who calls writes the audit
-//! row, and touches the people for the boxes.
+//! Students placed by something else than the routes of classes: an import, the end of an account. Who calls touches the
+//! people for the boxes, and writes the audit row of an import.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use hadir_shared::{
     ids::{ClassId, InstitutionId, UserId},
@@ -75,10 +75,18 @@ pub async fn leave(
 /// Takes a student out of every class, those of years to come as well: from `day` on he is in none.
 pub async fn withdraw(
     tx: &mut Tx,
+    app: &App,
+    by: Actor,
     institution: InstitutionId,
     student: UserId,
     day: SchoolDay,
 ) -> Result<(), Fail> {
-    store::withdraw(tx, institution, student, day).await?;
-    Ok(())
+    let left = store::withdraw(tx, institution, student, day).await?;
+    if left.count() == 0 {
+        return Ok(());
+    }
+    let classes: BTreeSet<i64> = left.all().map(|one| one.class_id).collect();
+    let entry = Entry::new(by, "class.withdraw", format!("user:{student}")).of(institution);
+    let entry = entry.before(json!({"class_ids": classes, "deleted": left.deleted}));
+    audit(tx, app, &entry.after(json!({"ended": left.ended, "left_on": day}))).await
 }

@@ -239,34 +239,57 @@ pub async fn assign(
     Ok(made)
 }
 
+/// What became of memberships that ended.
+#[derive(Debug)]
+pub struct Left {
+    /// They stay in the books, with a last day.
+    pub ended: Vec<Membership>,
+    /// Had not begun, and are in no book any more.
+    pub deleted: Vec<Membership>,
+}
+
+impl Left {
+    pub fn count(&self) -> u64 {
+        u64::try_from(self.ended.len() + self.deleted.len()).unwrap_or(u64::MAX)
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Membership> {
+        self.ended.iter().chain(&self.deleted)
+    }
+}
+
 /// Ends what lasts beyond `day`, and forgets what would have begun by then or later.
 pub async fn withdraw(
     tx: &mut Tx,
     institution: InstitutionId,
     student: UserId,
     day: SchoolDay,
-) -> sqlx::Result<u64> {
-    let left = tx
+) -> sqlx::Result<Left> {
+    let ended = tx
         .query(
             "UPDATE class_students SET left_on = $3
-             WHERE institution_id = $1 AND student_id = $2 AND joined_on < $3 AND (left_on IS NULL OR left_on > $3)",
+             WHERE institution_id = $1 AND student_id = $2 AND joined_on < $3 AND (left_on IS NULL OR left_on > $3)
+             RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
         )
         .bind(institution.0)
         .bind(student.0)
         .bind(day.0)
-        .run()
+        .all()
         .await?;
-    let never_came = tx
-        .query("DELETE FROM class_students WHERE institution_id = $1 AND student_id = $2 AND joined_on >= $3")
+    let deleted = tx
+        .query(
+            "DELETE FROM class_students WHERE institution_id = $1 AND student_id = $2 AND joined_on >= $3
+             RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
+        )
         .bind(institution.0)
         .bind(student.0)
         .bind(day.0)
-        .run()
+        .all()
         .await?;
-    Ok(left + never_came)
+    Ok(Left { ended, deleted })
 }
 
-/// How many of them were in it; from `day` on they are not. Who came on that day or later was never in it, and leaves no row.
+/// Those of them who were in it; from `day` on they are not. Who came on that day or later was never in it, and leaves no row.
 /// The two take a list of ids differently.
 pub async fn remove(
     tx: &mut Tx,
@@ -275,39 +298,43 @@ pub async fn remove(
     students: &[UserId],
     year: i64,
     day: SchoolDay,
-) -> sqlx::Result<u64> {
-    let left = tx
+) -> sqlx::Result<Left> {
+    let ended = tx
         .query_split(
             "UPDATE class_students SET left_on = $4
              WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3 AND student_id = ANY($5)
-                AND joined_on < $4 AND (left_on IS NULL OR left_on > $4)",
+                AND joined_on < $4 AND (left_on IS NULL OR left_on > $4)
+             RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
             "UPDATE class_students SET left_on = $4
              WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3
                 AND student_id IN (SELECT value FROM json_each($5))
-                AND joined_on < $4 AND (left_on IS NULL OR left_on > $4)",
+                AND joined_on < $4 AND (left_on IS NULL OR left_on > $4)
+             RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
         )
         .bind(institution.0)
         .bind(id.0)
         .bind(year)
         .bind(day.0)
         .bind_split(|| numbers(students), || serde_json::json!(students).to_string())
-        .run()
+        .all()
         .await?;
-    let never_came = tx
+    let deleted = tx
         .query_split(
             "DELETE FROM class_students WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3
-                AND student_id = ANY($5) AND joined_on >= $4",
+                AND student_id = ANY($5) AND joined_on >= $4
+             RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
             "DELETE FROM class_students WHERE institution_id = $1 AND class_id = $2 AND academic_year = $3
-                AND student_id IN (SELECT value FROM json_each($5)) AND joined_on >= $4",
+                AND student_id IN (SELECT value FROM json_each($5)) AND joined_on >= $4
+             RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
         )
         .bind(institution.0)
         .bind(id.0)
         .bind(year)
         .bind(day.0)
         .bind_split(|| numbers(students), || serde_json::json!(students).to_string())
-        .run()
+        .all()
         .await?;
-    Ok(left + never_came)
+    Ok(Left { ended, deleted })
 }
 
 fn numbers(ids: &[UserId]) -> Vec<i64> {

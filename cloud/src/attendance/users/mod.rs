@@ -364,7 +364,7 @@ async fn set_active(tx: &mut Tx, app: &App, who: &Member, id: UserId, active: bo
     if !active {
         session::revoke_all(tx, app, who.actor(), id, None).await?;
         let today = settings::load(tx, who.institution).await?.schedule.zone.day(app.now());
-        classes::withdraw(tx, who.institution, id, today).await?;
+        classes::withdraw(tx, app, who.actor(), who.institution, id, today).await?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::{
     attendance::tests::{
-        HERE, School, both, class, count, join, one_page, punch, refuses_pages_that_are_none,
+        HERE, School, audited, both, class, count, join, one_page, punch, refuses_pages_that_are_none,
         refuses_what_is_no_body, school, shown, student,
     },
     db::Cloud,
@@ -107,6 +107,12 @@ async fn who_was_recorded_is_deactivated() {
         }
         let open = "SELECT COUNT(*) FROM class_students WHERE institution_id = $1 AND left_on IS NULL";
         assert_eq!(count(&t, open, &school).await, 0, "{}: who is gone is missing in no class", t.on);
+        let (before, after) = audited(&t, &school, "class.withdraw").await;
+        assert_eq!(before, json!({"class_ids": [room], "deleted": []}), "{}", t.on);
+        assert_eq!(
+            (&after["ended"][0]["student_id"], &after["left_on"]),
+            (&json!(pupil), &json!("2025-11-21"))
+        );
         assert_eq!(t.get("/api/user", Some(&token)).await.status, 401);
         let login = json!({"nisn_nip_nik": "2001", "password": PASSWORD});
         assert_eq!(t.post("/api/auth/login", None, login.clone()).await.status, 401);

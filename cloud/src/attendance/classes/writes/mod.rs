@@ -7,7 +7,7 @@
 //! Assigning moves nobody: who is to change classes is removed from the one and assigned to the other. Where somebody is in two,
 //! his records are of the one he came to last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aide::axum::{
     ApiRouter,
@@ -211,15 +211,16 @@ async fn remove(
     let class = find(&mut tx, who.institution, id).await?;
     of_school(&mut tx, who.institution, &students).await?;
     let today = today(&mut tx, &app, who.institution).await?;
-    let removed_count = store::remove(&mut tx, who.institution, id, &students, year, today).await?;
+    let left = store::remove(&mut tx, who.institution, id, &students, year, today).await?;
+    let removed_count = left.count();
+    let removed: BTreeSet<i64> = left.all().map(|one| one.student_id).collect();
     roster::touch_people(&mut tx, &app, who.institution, &students).await?;
-    let entry = Entry::new(who.actor(), "class.remove", subject(id)).of(who.institution);
-    audit(
-        &mut tx,
-        &app,
-        &entry.after(json!({"student_ids": students, "academic_year": year, "left_on": today})),
-    )
-    .await?;
+    if !removed.is_empty() {
+        let entry = Entry::new(who.actor(), "class.remove", subject(id)).of(who.institution);
+        let entry = entry.before(json!({"deleted": left.deleted}));
+        let after = json!({"student_ids": removed, "academic_year": year, "left_on": today});
+        audit(&mut tx, &app, &entry.after(after)).await?;
+    }
     tx.commit().await?;
     Ok(Told(format!("{removed_count} siswa berhasil dihapus dari kelas"), Removed { class, removed_count }))
 }

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    attendance::tests::{HERE, both, class, count, refuses_what_is_no_body, school, student},
+    attendance::tests::{HERE, audited, both, class, count, refuses_what_is_no_body, school, student},
     identity::seed,
     testing::START,
 };
@@ -93,6 +93,9 @@ async fn students_come_and_go() {
         assert_eq!(gone.parts(), (200, &expected), "{}", t.on);
         let again = t.post(&remove, Some(&school.admin), group(json!([one, two]))).await;
         assert_eq!(again.body["data"]["removed_count"], 0);
+        let (before, after) = audited(&t, &school, "class.remove").await;
+        assert_eq!(after["student_ids"], json!([one, two]), "{}", t.on);
+        assert_eq!(before["deleted"].as_array().unwrap().len(), 2, "who came today leaves no row");
         assert_eq!(count(&t, in_class, &school).await, 0);
     })
     .await;
