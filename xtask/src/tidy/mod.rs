@@ -11,6 +11,7 @@ mod contracts;
 mod envelope;
 mod imports;
 mod migrations;
+mod routes;
 mod statements;
 mod text;
 
@@ -44,8 +45,15 @@ impl fmt::Display for Finding {
 
 type Rule = fn(&[Source]) -> Vec<Finding>;
 
-const RULES: &[Rule] =
-    &[imports::check, statements::check, envelope::check, migrations::check, contracts::check, text::check];
+const RULES: &[Rule] = &[
+    imports::check,
+    statements::check,
+    envelope::check,
+    migrations::check,
+    contracts::check,
+    routes::check,
+    text::check,
+];
 
 /// A file this long is worth a look.
 const LONG: usize = 450;
