@@ -22,7 +22,7 @@ mod testing;
 use app::App;
 use axum::{Router, response::Response, routing::any};
 use fail::Fail;
-use jobs::{Kinds, Schedule};
+use jobs::{Kinds, Schedule, Scheduled};
 
 /// Every route of the cloud: one line per module.
 pub fn router(app: App) -> Router {
@@ -50,11 +50,23 @@ pub fn kinds() -> Kinds {
 
 /// What happens by the clock. Times are UTC: 19:00 is two in the morning in Jakarta.
 pub const TIMETABLE: &[Schedule] = &[
-    Schedule { name: "identity.purge", cron: "0 0 19 * * *", work: identity::purge },
-    Schedule { name: "jobs.purge", cron: "0 10 19 * * *", work: jobs::purge },
-    Schedule { name: "roster.purge", cron: "0 20 19 * * *", work: attendance::roster::purge },
+    Schedule { name: "identity.purge", cron: "0 0 19 * * *", work: Scheduled::Whole(identity::purge) },
+    Schedule { name: "jobs.purge", cron: "0 10 19 * * *", work: Scheduled::Whole(jobs::purge) },
+    Schedule {
+        name: "roster.purge",
+        cron: "0 20 19 * * *",
+        work: Scheduled::Whole(attendance::roster::purge),
+    },
     // Soon after midnight in every zone of Indonesia, and before anybody comes to school.
-    Schedule { name: "roster.refresh", cron: "0 30 17 * * *", work: attendance::roster::refresh },
+    Schedule {
+        name: "roster.refresh",
+        cron: "0 30 17 * * *",
+        work: Scheduled::Parts(attendance::roster::refresh),
+    },
     // When yesterday is over in every zone of Indonesia.
-    Schedule { name: "absences.mark", cron: "0 45 17 * * *", work: attendance::absences::mark },
+    Schedule {
+        name: "absences.mark",
+        cron: "0 45 17 * * *",
+        work: Scheduled::Parts(attendance::absences::mark),
+    },
 ];

@@ -5,7 +5,8 @@
 //! - a job may run twice (its worker can die after the effect and before the mark), so every handler is idempotent;
 //! - a claim ends by itself: a job whose worker went away is taken by another one;
 //! - only the one who holds the claim may finish the job;
-//! - each occasion of a scheduled job happens once, whatever number of nodes fire, and in one transaction with its mark.
+//! - each occasion of a scheduled job happens once, whatever number of nodes fire, and in one transaction with its mark; one
+//!   that goes school by school is marked first, and leaves what failed to the next.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 

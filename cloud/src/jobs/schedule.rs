@@ -14,8 +14,15 @@ use crate::{
 const LEASE_MS: i64 = 60_000;
 const MINUTE_MS: i64 = 60_000;
 
-/// Runs inside one transaction: everything it does commits with the mark that it was done. Longer work is enqueued.
-pub type Scheduled = for<'a> fn(&'a mut Tx, &'a App) -> Work<'a>;
+/// What an occasion does.
+#[derive(Clone, Copy)]
+pub enum Scheduled {
+    /// Runs inside one transaction: everything it does commits with the mark that it was done. Longer work is enqueued.
+    Whole(for<'a> fn(&'a mut Tx, &'a App) -> Work<'a>),
+    /// Opens transactions of its own, after the mark has been committed: what fails or is cut short waits for the next occasion,
+    /// which has to make up for it.
+    Parts(for<'a> fn(&'a App) -> Work<'a>),
+}
 
 /// One entry of the timetable.
 #[derive(Clone, Copy)]
@@ -80,8 +87,17 @@ impl Schedule {
         if store::mark_run(&mut tx, self.name, at, epoch, app.now()).await? == 0 {
             return Ok(Occasion::Before);
         }
-        (self.work)(&mut tx, app).await?;
-        tx.commit().await?;
+        match self.work {
+            Scheduled::Whole(work) => {
+                work(&mut tx, app).await?;
+                tx.commit().await?;
+            }
+            Scheduled::Parts(work) => {
+                // Not held meanwhile: SQLite has one writer.
+                tx.commit().await?;
+                work(app).await?;
+            }
+        }
         Ok(Occasion::Done)
     }
 }

@@ -164,7 +164,7 @@ fn fails<'a>(tx: &'a mut Tx, _: &'a App) -> Work<'a> {
 #[tokio::test]
 async fn an_occasion_happens_once_whoever_fires() {
     TestApp::both(async |t| {
-        let clock = Schedule { name: "strike", cron: "0 0 19 * * *", work: strike };
+        let clock = Schedule { name: "strike", cron: "0 0 19 * * *", work: Scheduled::Whole(strike) };
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
         // The nodes' clocks differ by a second around the minute.
         let minute = Millis((START.0 / 60_000 + 1) * 60_000);
@@ -192,10 +192,10 @@ async fn an_occasion_happens_once_whoever_fires() {
 async fn an_occasion_that_failed_left_nothing_and_may_be_tried_again() {
     TestApp::both(async |t| {
         let owner = Uuid::from_u128(1);
-        let broken = Schedule { name: "job", cron: "0 0 19 * * *", work: fails };
+        let broken = Schedule { name: "job", cron: "0 0 19 * * *", work: Scheduled::Whole(fails) };
         assert!(broken.occur(&t.app, owner).await.is_err(), "{}", t.on);
         assert_eq!(effects(&t).await, [], "{}", t.on);
-        let mended = Schedule { work: strike, ..broken };
+        let mended = Schedule { work: Scheduled::Whole(strike), ..broken };
         assert_eq!(mended.occur(&t.app, owner).await.unwrap(), Occasion::Done, "{}", t.on);
     })
     .await;
@@ -205,7 +205,7 @@ async fn an_occasion_that_failed_left_nothing_and_may_be_tried_again() {
 async fn the_timetable_is_readable_and_fires() {
     TestApp::both(async |t| {
         let before = STRUCK.load(Ordering::SeqCst);
-        let every_second = Schedule { name: "tick", cron: "* * * * * *", work: strike };
+        let every_second = Schedule { name: "tick", cron: "* * * * * *", work: Scheduled::Whole(strike) };
         let timetable: Vec<Schedule> = crate::TIMETABLE.iter().copied().chain([every_second]).collect();
         let mut scheduler = start_schedules(&t.app, &timetable).await.unwrap();
         for _ in 0..100 {

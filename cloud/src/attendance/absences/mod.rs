@@ -12,7 +12,7 @@
 
 use chrono::Days;
 use hadir_shared::{
-    ids::{EventId, InstitutionId},
+    ids::{ClassId, EventId, InstitutionId, UserId},
     settings::Settings,
     time::SchoolDay,
 };
@@ -30,21 +30,34 @@ pub const TOKEN: &str = "ALPHA";
 const MOST_DAYS: u64 = 31;
 
 /// Marks what is over since the last time, school by school. A scheduled job.
-pub fn mark<'a>(tx: &'a mut Tx, app: &'a App) -> Work<'a> {
+pub fn mark(app: &App) -> Work<'_> {
+    Box::pin(roster::each_school(app, "absences.mark", mark_school))
+}
+
+fn mark_school<'a>(tx: &'a mut Tx, app: &'a App, institution: InstitutionId) -> Work<'a> {
     Box::pin(async move {
-        for institution in roster::schools(tx).await? {
-            let rows = mark_school(tx, app, institution).await?;
-            tracing::info!(institution = institution.0, rows, "absences marked");
-        }
+        let settings = settings::load(tx, institution).await?;
+        let today = settings.schedule.zone.day(app.now());
+        let marked = store::through(tx, institution).await?;
+        let rows = mark_days(tx, app, institution, &settings, &due(marked, today)).await?;
+        tracing::info!(institution = institution.0, rows, "absences marked");
         Ok(())
     })
 }
 
-async fn mark_school(tx: &mut Tx, app: &App, institution: InstitutionId) -> Result<u64, Fail> {
-    let settings = settings::load(tx, institution).await?;
-    let today = settings.schedule.zone.day(app.now());
-    let marked = store::through(tx, institution).await?;
-    mark_days(tx, app, institution, &settings, &due(marked, today)).await
+/// The absence of one student of a class on one day, whether or not he was excused: for a correction, which needs something to
+/// point at. One that is there already stays.
+pub async fn mark_one(
+    tx: &mut Tx,
+    app: &App,
+    institution: InstitutionId,
+    student: UserId,
+    class: ClassId,
+    (day, settings): (SchoolDay, &Settings),
+) -> Result<i64, Fail> {
+    let event = EventId(app.ids.uuid(app.now()));
+    store::mark_one(tx, institution, student, class, day, settings, event, app.now()).await?;
+    Ok(store::of_day(tx, institution, student, day).await?)
 }
 
 /// Marks the days from `first` to yesterday, whatever was marked before.

@@ -1,6 +1,6 @@
 use chrono::NaiveDate;
 use hadir_shared::{
-    ids::{EventId, InstitutionId},
+    ids::{ClassId, EventId, InstitutionId, UserId},
     settings::Settings,
     time::{Millis, SchoolDay},
 };
@@ -86,4 +86,56 @@ pub async fn mark(
     .bind(now.0)
     .run()
     .await
+}
+
+/// The row of one student, as [`mark`] makes it.
+#[expect(clippy::too_many_arguments, reason = "the columns of one row")]
+pub async fn mark_one(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    student: UserId,
+    class: ClassId,
+    day: SchoolDay,
+    settings: &Settings,
+    event: EventId,
+    now: Millis,
+) -> sqlx::Result<u64> {
+    let at = settings.schedule.zone.instant(day, settings.schedule.checkin_end);
+    tx.query(
+        "INSERT INTO attendance (institution_id, user_id, day, type, status, late_minutes, early_minutes, claimed_at,
+            trusted_at, time_grade, qr_token_used, class_id, rules_version, event_id, created_at)
+         VALUES ($1, $2, $3, 'checkin', 'alpha', 0, 0, $4, $4, 'estimated', $5, $6, $7, $8, $9)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(institution.0)
+    .bind(student.0)
+    .bind(day.0)
+    .bind(at.0)
+    .bind(TOKEN)
+    .bind(class.0)
+    .bind(settings.schedule.version)
+    .bind(event.0)
+    .bind(now.0)
+    .run()
+    .await
+}
+
+/// The absence of a student's day, which is there.
+pub async fn of_day(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    student: UserId,
+    day: SchoolDay,
+) -> sqlx::Result<i64> {
+    let (id,) = tx
+        .query(
+            "SELECT id FROM attendance
+             WHERE institution_id = $1 AND user_id = $2 AND day = $3 AND type = 'checkin' AND status = 'alpha'",
+        )
+        .bind(institution.0)
+        .bind(student.0)
+        .bind(day.0)
+        .one()
+        .await?;
+    Ok(id)
 }

@@ -7,8 +7,8 @@ use crate::{
         books,
         tests::{HERE, School, both, choose, class, count, school, student},
     },
-    db::Cloud,
     identity::seed,
+    jobs::Occasion,
     testing::{START, TestApp},
 };
 
@@ -19,9 +19,7 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const NIGHT: Millis = Millis(START.0 + 18 * HOUR_MS + HOUR_MS / 4);
 
 async fn run(t: &TestApp) {
-    let mut tx = t.app.db.write(Cloud).await.unwrap();
-    mark(&mut tx, &t.app).await.unwrap();
-    tx.commit().await.unwrap();
+    mark(&t.app).await.unwrap();
 }
 
 async fn scan(t: &TestApp, school: &School, number: &str) -> Value {
@@ -196,6 +194,58 @@ async fn a_day_that_turns_out_to_be_a_school_day_is_marked_when_it_is_over_alrea
         assert_eq!(count(&t, ALPHA, &school).await, 2, "{}", t.on);
     })
     .await;
+}
+
+/// As a damaged table would: no way of the program's writes this.
+async fn spoil_settings(t: &TestApp, school: &School) {
+    let mut tx = t.app.db.write(school.id).await.unwrap();
+    let spoilt = tx
+        .query("UPDATE settings SET value = 'x' WHERE institution_id = $1 AND key_name = 'school_latitude'")
+        .bind(school.id.0)
+        .run()
+        .await
+        .unwrap();
+    assert_eq!(spoilt, 1, "{}", t.on);
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_school_that_fails_stops_no_other_and_fails_the_job() {
+    both(async |t| {
+        let (spoilt, sound) = (school(&t, "A", "5001").await, school(&t, "B", "5101").await);
+        for (school, number) in [(&spoilt, "1001"), (&sound, "1301")] {
+            let room = class(&t, school, "X", None).await;
+            student(&t, school, room, number).await;
+        }
+        spoil_settings(&t, &spoilt).await;
+        t.clock.set(NIGHT);
+        let failed = mark(&t.app).await.unwrap_err();
+        assert!(format!("{failed:?}").contains("1 of 2 schools"), "{}: {failed:?}", t.on);
+        assert_eq!((count(&t, ALPHA, &spoilt).await, count(&t, ALPHA, &sound).await), (0, 1), "{}", t.on);
+
+        // The clock's occasion is one, and holds no transaction over the schools.
+        let entry = crate::TIMETABLE.iter().find(|entry| entry.name == "absences.mark").unwrap();
+        t.clock.advance_ms(DAY_MS);
+        assert!(entry.occur(&t.app, uuid::Uuid::from_u128(1)).await.is_err(), "{}", t.on);
+        assert_eq!((count(&t, ALPHA, &spoilt).await, count(&t, ALPHA, &sound).await), (0, 2), "{}", t.on);
+        let again = entry.occur(&t.app, uuid::Uuid::from_u128(1)).await.unwrap();
+        assert_eq!(again, Occasion::Before, "{}", t.on);
+
+        mend_settings(&t, &spoilt).await;
+        mark(&t.app).await.unwrap();
+        assert_eq!(count(&t, ALPHA, &spoilt).await, 1, "{}: mended", t.on);
+    })
+    .await;
+}
+
+async fn mend_settings(t: &TestApp, school: &School) {
+    let mut tx = t.app.db.write(school.id).await.unwrap();
+    tx.query("UPDATE settings SET value = '-6.2' WHERE institution_id = $1 AND key_name = 'school_latitude'")
+        .bind(school.id.0)
+        .run()
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
 }
 
 #[tokio::test]

@@ -9,7 +9,6 @@ use crate::{
             HERE, School, both, choose, class, count, punch, refuses_what_is_no_body, school, shown, student,
         },
     },
-    db::Cloud,
     identity::seed,
     testing::{START, TestApp},
 };
@@ -26,9 +25,7 @@ async fn scan(t: &TestApp, school: &School, number: &str) -> Value {
 /// The next night, when absences are marked.
 async fn night(t: &TestApp) {
     t.clock.set(START.plus_millis(18 * HOUR_MS + HOUR_MS / 4));
-    let mut tx = t.app.db.write(Cloud).await.unwrap();
-    absences::mark(&mut tx, &t.app).await.unwrap();
-    tx.commit().await.unwrap();
+    absences::mark(&t.app).await.unwrap();
 }
 
 async fn latest(t: &TestApp, number: &str) -> Value {

@@ -40,7 +40,7 @@ use crate::{
         Load, Refused,
         device::{Device, Signed},
     },
-    db::Tx,
+    db::{Cloud, Tx},
     fail::Fail,
     http::{Params, Segment, describe::says},
     jobs::Work,
@@ -246,12 +246,39 @@ pub fn purge<'a>(tx: &'a mut Tx, app: &'a App) -> Work<'a> {
 
 /// Brings every school's feed up to date with its rows: finds what was changed without being published, and moves students
 /// whose day has come to enter a class or leave one, as when an academic year begins. A scheduled job.
-pub fn refresh<'a>(tx: &'a mut Tx, app: &'a App) -> Work<'a> {
+pub fn refresh(app: &App) -> Work<'_> {
+    Box::pin(each_school(app, "roster.refresh", refresh_school))
+}
+
+fn refresh_school<'a>(tx: &'a mut Tx, app: &'a App, institution: InstitutionId) -> Work<'a> {
     Box::pin(async move {
-        for institution in schools(tx).await? {
-            ensure_keys(tx, app, institution).await?;
-            touch_everything(tx, app, institution).await?;
-        }
-        Ok(())
+        ensure_keys(tx, app, institution).await?;
+        touch_everything(tx, app, institution).await
     })
+}
+
+/// What is done to one school, in a transaction of that school.
+pub type OfSchool = for<'a> fn(&'a mut Tx, &'a App, InstitutionId) -> Work<'a>;
+
+/// Does something to every school that has attendance, each in a transaction of its own. One that fails is logged and stops no
+/// other; when all are done, the whole has failed.
+pub async fn each_school(app: &App, job: &'static str, work: OfSchool) -> Result<(), Fail> {
+    let schools = schools(&mut app.db.read(Cloud).await?).await?;
+    let (all, mut failed) = (schools.len(), 0);
+    for institution in schools {
+        if let Err(fail) = in_school(app, institution, work).await {
+            failed += 1;
+            tracing::error!(job, institution = institution.0, "failed for a school: {fail}: {fail:?}");
+        }
+    }
+    if failed > 0 {
+        return Err(anyhow::anyhow!("failed for {failed} of {all} schools").into());
+    }
+    Ok(())
+}
+
+async fn in_school(app: &App, institution: InstitutionId, work: OfSchool) -> Result<(), Fail> {
+    let mut tx = app.db.write(institution).await?;
+    work(&mut tx, app, institution).await?;
+    Ok(tx.commit().await?)
 }

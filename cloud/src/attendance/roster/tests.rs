@@ -131,9 +131,7 @@ async fn a_box_takes_a_snapshot_and_then_what_changed() {
         let kinds: BTreeSet<&str> = held.entries.keys().map(|(entity, _)| entity.as_str()).collect();
         assert_eq!(kinds, BTreeSet::from(["institution", "keys", "person", "settings"]));
 
-        let mut tx = t.app.db.write(Cloud).await.unwrap();
-        refresh(&mut tx, &t.app).await.unwrap();
-        tx.commit().await.unwrap();
+        refresh(&t.app).await.unwrap();
         let latest = super::latest(&mut t.app.db.read(Cloud).await.unwrap(), school).await.unwrap();
         assert_eq!(latest.cast_unsigned(), held.cursor, "{} nothing changed, nothing is published", t.on);
         let (student_is, teacher_is) = (held.person(student), held.person(teacher));
@@ -190,9 +188,7 @@ async fn many_pages_tombstones_and_cursors_that_lead_nowhere() {
         assert!(manifest(&t, &sender).await.chunks.len() >= 3);
         let anew = Held::snapshot(&t, &sender).await;
         assert_eq!(anew.digest(), held.digest(), "{} both ways lead to the same roster", t.on);
-        let mut tx = t.app.db.write(Cloud).await.unwrap();
-        refresh(&mut tx, &t.app).await.unwrap();
-        tx.commit().await.unwrap();
+        refresh(&t.app).await.unwrap();
         held.pull(&t).await;
         assert!(
             held.entries.keys().all(|(entity, _)| entity != entity::CLASS),
@@ -325,6 +321,30 @@ async fn a_change_that_commits_late_is_not_skipped() {
             .collect();
         let expected: BTreeSet<u64> = (0..24).filter(|n| n % 6 != 1).collect();
         assert_eq!(classes, expected, "{}", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_school_that_fails_stops_no_other_and_fails_the_refresh() {
+    crate::attendance::tests::both(async |t| {
+        let spoilt = crate::attendance::tests::school(&t, "A", "5001").await;
+        let sound = crate::attendance::tests::school(&t, "B", "5101").await;
+        refresh(&t.app).await.unwrap();
+        let mut tx = t.app.db.write(Cloud).await.unwrap();
+        // Neither is published; what the first is left with is no key.
+        tx.query("UPDATE institution_keys SET public = 'x' WHERE institution_id = $1 AND purpose = 'card'")
+            .bind(spoilt.id.0)
+            .run()
+            .await
+            .unwrap();
+        tx.query("UPDATE users SET name = 'Nama Lain'").run().await.unwrap();
+        tx.commit().await.unwrap();
+        let latest = async |id| super::latest(&mut t.app.db.read(Cloud).await.unwrap(), id).await.unwrap();
+        let before = (latest(spoilt.id).await, latest(sound.id).await);
+        let failed = refresh(&t.app).await.unwrap_err();
+        assert!(format!("{failed:?}").contains("1 of 2 schools"), "{}: {failed:?}", t.on);
+        assert_eq!((latest(spoilt.id).await, latest(sound.id).await), (before.0, before.1 + 1), "{}", t.on);
     })
     .await;
 }
