@@ -12,6 +12,7 @@
 //! | route | what |
 //! |---|---|
 //! | `POST /attendance/{id}/correct` | corrects |
+//! | `POST /attendance/correct` | corrects a person's day; a student's of which nothing was recorded becomes an absence first |
 //! | `GET /attendance/{id}/corrections` | all there were, the last first |
 
 use aide::axum::{
@@ -31,11 +32,13 @@ use serde_json::json;
 use sqlx::FromRow;
 
 use super::{
-    classes,
+    absences, classes,
     dialect::{self, Created, Data},
     export::file,
+    holidays, people,
     permits::{CorrectAnybody, CorrectRecords},
     records::{self, Corrected, Row},
+    settings,
 };
 use crate::{
     app::App,
@@ -52,11 +55,19 @@ mod tests;
 
 const REASON: std::ops::RangeInclusive<usize> = 3..=500;
 const STATUSES: &[&str] = &["hadir", "terlambat", "izin", "sakit", "alpha"];
+const CORRECTED: &str = "Absensi berhasil dikoreksi";
 /// Minutes of a day: nobody is later.
 const LATEST: i64 = 24 * 60;
 
 pub fn routes() -> ApiRouter<App> {
     ApiRouter::new()
+        .api_route(
+            "/attendance/correct",
+            post_with(
+                correct_day,
+                says("Correct how somebody came on a day, whether or not anything was recorded"),
+            ),
+        )
         .api_route("/attendance/{id}/correct", post_with(correct, says("Correct how somebody came")))
         .api_route("/attendance/{id}/corrections", get_with(list, says("The corrections of an arrival")))
 }
@@ -102,6 +113,23 @@ struct New {
     reason: Option<String>,
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct NewOfDay {
+    user_id: Option<UserId>,
+    date: Option<SchoolDay>,
+    status: Option<String>,
+    /// Of who came late; as they stand, unless said.
+    late_minutes: Option<i64>,
+    reason: Option<String>,
+}
+
+/// A correction that is well-formed.
+struct Wish {
+    status: Status,
+    late_minutes: Option<i64>,
+    reason: String,
+}
+
 async fn correct(
     State(app): State<App>,
     who: Allowed<CorrectRecords>,
@@ -109,30 +137,80 @@ async fn correct(
     Body(new): Body<New>,
 ) -> Result<Created<Corrected>, Fail> {
     let mut check = Check::new();
+    let wish = wish(&mut check, new);
+    check.finish()?;
+    let mut tx = app.db.write(who.institution).await?;
+    let after = apply(&mut tx, &app, &who, id, &wish).await?;
+    tx.commit().await?;
+    Ok(Created(CORRECTED, after.into()))
+}
+
+async fn correct_day(
+    State(app): State<App>,
+    who: Allowed<CorrectRecords>,
+    Body(new): Body<NewOfDay>,
+) -> Result<Created<Corrected>, Fail> {
+    let mut check = Check::new();
+    let user = UserId(check.required("user_id", new.user_id.map(|id| id.0)));
+    let day = SchoolDay(check.required("date", new.date.map(|day| day.0)));
+    let new = New { status: new.status, late_minutes: new.late_minutes, reason: new.reason };
+    let wish = wish(&mut check, new);
+    check.finish()?;
+    let mut tx = app.db.write(who.institution).await?;
+    let id = arrival_of(&mut tx, &app, &who, user, day).await?;
+    let after = apply(&mut tx, &app, &who, id, &wish).await?;
+    tx.commit().await?;
+    Ok(Created(CORRECTED, after.into()))
+}
+
+fn wish(check: &mut Check, new: New) -> Wish {
     let status = check.required("status", new.status);
     check.one_of("status", &status, STATUSES);
     let reason = check.text("reason", new.reason, REASON);
     if let Some(minutes) = new.late_minutes {
         check.range("late_minutes", minutes, 0..=LATEST);
     }
-    check.finish()?;
-    let mut tx = app.db.write(who.institution).await?;
-    // The absence and the check-in that superseded it lead to one row: that one is held, and read again.
-    let held = correctable(&mut tx, &who, id).await?.id;
-    store::lock(&mut tx, who.institution, held).await?;
-    let row = correctable(&mut tx, &who, held).await?;
     let status = Status::parse(&status).unwrap_or(Status::Alpha);
-    let late_minutes = lateness(status, new.late_minutes, row.late_minutes)?;
-    let decided = Decided { status, late_minutes, reason: &reason, by: who.user };
-    let correction = enter(&mut tx, who.institution, &row, &decided, app.now()).await?;
+    Wish { status, late_minutes: new.late_minutes, reason }
+}
+
+/// Corrects where this record is; the caller's commit makes it hold.
+async fn apply(tx: &mut Tx, app: &App, who: &Member, id: i64, wish: &Wish) -> Result<Row, Fail> {
+    // The absence and the check-in that superseded it lead to one row: that one is held, and read again.
+    let held = correctable(tx, who, id).await?.id;
+    store::lock(tx, who.institution, held).await?;
+    let row = correctable(tx, who, held).await?;
+    let late_minutes = lateness(wish.status, wish.late_minutes, row.late_minutes)?;
+    let decided = Decided { status: wish.status, late_minutes, reason: &wish.reason, by: who.user };
+    let correction = enter(tx, who.institution, &row, &decided, app.now()).await?;
     let said = |status: &str, minutes: i64| json!({"status": status, "late_minutes": minutes});
     let entry = Entry::new(who.actor(), "attendance.correct", format!("attendance:{}", row.id));
     let entry =
         entry.of(who.institution).before(said(&row.status, row.late_minutes)).after(json!(correction));
-    audit(&mut tx, &app, &entry).await?;
-    let after = records::find(&mut tx, who.institution, row.id).await?.ok_or_else(unknown)?;
-    tx.commit().await?;
-    Ok(Created("Absensi berhasil dikoreksi", after.into()))
+    audit(tx, app, &entry).await?;
+    records::find(tx, who.institution, row.id).await?.ok_or_else(unknown)
+}
+
+/// The arrival of somebody's day; where there is none, the absence of a student of a class, which is entered if it was not.
+async fn arrival_of(tx: &mut Tx, app: &App, who: &Member, user: UserId, day: SchoolDay) -> Result<i64, Fail> {
+    let person = people::by_id(tx, who.institution, user).await?;
+    person.ok_or_else(|| Fail::not_found("Pengguna tidak ditemukan"))?;
+    allowed(tx, who, user, day).await?;
+    if let Some(row) = records::of_day(tx, who.institution, user, day, Direction::CheckIn).await? {
+        return Ok(row.id);
+    }
+    let settings = settings::load(tx, who.institution).await?;
+    let wrong = |field: &'static str, text: &'static str| Fail::invalid(field, Flaw::Said(text.into()));
+    if day > settings.schedule.zone.day(app.now()) {
+        return Err(wrong("date", "date belum tiba"));
+    }
+    let off = holidays::between(tx, who.institution, day, day).await?;
+    if !settings.school_days.include(day, &off) {
+        return Err(wrong("date", "date bukan hari sekolah"));
+    }
+    let class = classes::of_student(tx, who.institution, user, day).await?;
+    let class = class.ok_or_else(|| wrong("user_id", "user_id bukan siswa sebuah kelas pada tanggal itu"))?;
+    absences::mark_one(tx, app, who.institution, user, class, (day, &settings)).await
 }
 
 /// What somebody decides that an arrival counts as.
@@ -201,17 +279,20 @@ pub async fn of_person(
 async fn correctable(tx: &mut Tx, who: &Member, id: i64) -> Result<Row, Fail> {
     let row = records::find(tx, who.institution, id).await?.ok_or_else(unknown)?;
     let day = SchoolDay(row.day);
-    if !who.may(CorrectAnybody::CODE) {
-        let leads = classes::leads(tx, who.institution, who.user, row.user_id, day).await?;
-        if !leads {
-            return Err(Fail::denied(CorrectAnybody::REFUSAL));
-        }
-    }
+    allowed(tx, who, row.user_id, day).await?;
     if row.direction != Direction::CheckIn.as_str() {
         return Err(Fail::bad_request("Hanya absen masuk yang dapat dikoreksi"));
     }
     // An absence that somebody's check-in superseded leads to that check-in.
     Ok(records::of_day(tx, who.institution, row.user_id, day, Direction::CheckIn).await?.unwrap_or(row))
+}
+
+/// Refuses who may correct neither everybody nor this student's day.
+async fn allowed(tx: &mut Tx, who: &Member, user: UserId, day: SchoolDay) -> Result<(), Fail> {
+    if who.may(CorrectAnybody::CODE) || classes::leads(tx, who.institution, who.user, user, day).await? {
+        return Ok(());
+    }
+    Err(Fail::denied(CorrectAnybody::REFUSAL))
 }
 
 /// Minutes are of who came late: those that are said, or those that stand.

@@ -1,3 +1,4 @@
+use hadir_shared::ids::{ClassId, UserId};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 
@@ -290,6 +291,135 @@ async fn what_is_no_correction() {
         assert_eq!(answer.parts(), (400, &text), "{}", t.on);
         let rows = "SELECT COUNT(*) FROM attendance_corrections WHERE institution_id = $1";
         assert_eq!(count(&t, rows, &school).await, 0);
+    })
+    .await;
+}
+
+/// H, S, I and A of a student's November.
+async fn sums(t: &TestApp, school: &School, room: ClassId, number: &str) -> [i64; 4] {
+    let recap = t.get(&format!("/api/recap/class/{room}?month=2025-11"), Some(&school.admin)).await;
+    let students = recap.body["data"]["students"].as_array().unwrap_or_else(|| panic!("{}", recap.body));
+    let own = students.iter().find(|one| one["nisn_nip_nik"] == number).unwrap();
+    ["H", "S", "I", "A"].map(|letter| own["sums"][letter].as_i64().unwrap())
+}
+
+const CORRECT: &str = "/api/attendance/correct";
+const ALPHA: &str = "SELECT COUNT(*) FROM attendance WHERE institution_id = $1 AND status = 'alpha'";
+
+#[tokio::test]
+async fn a_day_of_which_nothing_was_recorded_is_corrected_too() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let (teacher, token) = t.signed_in(school.id, "2001", seed::TEACHER).await;
+        let room = class(&t, &school, "X", Some(teacher)).await;
+        let pupil = student(&t, &school, room, "1001").await;
+        let [h, s, i, a] = sums(&t, &school, room, "1001").await;
+        let body = json!({"user_id": pupil, "date": "2025-11-20", "status": "sakit", "reason": "Surat dokter"});
+        let made = t.post(CORRECT, Some(&token), body).await;
+        assert_eq!(made.status, 201, "{} {}", t.on, made.body);
+        let record = &made.body["data"];
+        assert_eq!((&record["date_only"], &record["status"]), (&json!("2025-11-20"), &json!("sakit")));
+        assert_eq!(record["qr_token_used"], "ALPHA");
+        let correction = &record["correction"];
+        assert_eq!(
+            (&correction["status_before"], &correction["corrected_by"]),
+            (&json!("alpha"), &json!(teacher))
+        );
+        assert_eq!(sums(&t, &school, room, "1001").await, [h, s + 1, i, a - 1], "{}", t.on);
+        assert_eq!(latest(&t, "1001").await["status"], "sakit", "{}", t.on);
+
+        // A second one finds the first; the day has one absence, with the class of that day.
+        let late = json!({"user_id": pupil, "date": "2025-11-20", "status": "terlambat", "late_minutes": 5, "reason": "Datang juga"});
+        let (one, two) =
+            tokio::join!(t.post(CORRECT, Some(&token), late.clone()), t.post(CORRECT, Some(&school.admin), late));
+        assert_eq!((one.status.as_u16(), two.status.as_u16()), (201, 201), "{} {} {}", t.on, one.body, two.body);
+        assert_eq!(one.body["data"]["id"], record["id"], "{}", t.on);
+        assert_eq!(sums(&t, &school, room, "1001").await, [h + 1, s, i, a - 1], "{}", t.on);
+        let of_class = "SELECT COUNT(*) FROM attendance WHERE institution_id = $1 AND status = 'alpha' AND class_id IS NOT NULL";
+        assert_eq!(count(&t, of_class, &school).await, 1, "{}", t.on);
+        let audited = "SELECT COUNT(*) FROM audit_log WHERE institution_id = $1 AND action = 'attendance.correct'";
+        assert_eq!(count(&t, audited, &school).await, 3, "{}", t.on);
+
+        // Two at once on a day that has nothing yet.
+        let body = json!({"user_id": pupil, "date": "2025-11-19", "status": "izin", "reason": "Izin lisan"});
+        let (one, two) =
+            tokio::join!(t.post(CORRECT, Some(&token), body.clone()), t.post(CORRECT, Some(&school.admin), body));
+        assert_eq!((one.status.as_u16(), two.status.as_u16()), (201, 201), "{} {} {}", t.on, one.body, two.body);
+        assert_eq!(one.body["data"]["id"], two.body["data"]["id"], "{}", t.on);
+        assert_eq!(count(&t, ALPHA, &school).await, 2, "{}", t.on);
+        assert_eq!(sums(&t, &school, room, "1001").await, [h + 1, s, i + 1, a - 2], "{}", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_day_with_an_arrival_is_corrected_as_that_arrival() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let room = class(&t, &school, "X", None).await;
+        let pupil = student(&t, &school, room, "1001").await;
+        let record = scan(&t, &school, "1001").await;
+        let body =
+            json!({"user_id": pupil, "date": "2025-11-21", "status": "sakit", "reason": "Dipulangkan UKS"});
+        let made = t.post(CORRECT, Some(&school.admin), body).await;
+        assert_eq!(
+            (made.status.as_u16(), &made.body["data"]["id"]),
+            (201, &record["id"]),
+            "{} {}",
+            t.on,
+            made.body
+        );
+        assert_eq!(made.body["data"]["correction"]["status_before"], "hadir");
+        assert_eq!(count(&t, ALPHA, &school).await, 0, "{}", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_day_that_is_nobodys_to_correct() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let other = crate::attendance::tests::school(&t, "B", "5101").await;
+        let (teacher, own) = t.signed_in(school.id, "2001", seed::TEACHER).await;
+        let (_, colleague) = t.signed_in(school.id, "2002", seed::TEACHER).await;
+        let room = class(&t, &school, "X", Some(teacher)).await;
+        let pupil = student(&t, &school, room, "1001").await;
+        let loose = t.user(school.id, "1002", seed::STUDENT).await;
+        let off = json!({"date": "2025-11-19", "name": "Hari jadi"});
+        assert_eq!(t.post("/api/holidays", Some(&school.admin), off).await.status, 201);
+        let body = |user: UserId, date: &str| json!({"user_id": user, "date": date, "status": "hadir", "reason": "Ada di kelas"});
+        for (wrong, field, why) in [
+            (body(pupil, "2025-11-22"), "date", "tomorrow"),
+            (body(pupil, "2025-11-16"), "date", "a Sunday"),
+            (body(pupil, "2025-11-19"), "date", "a holiday"),
+            (body(pupil, "2025-07-11"), "user_id", "before he came"),
+            (body(loose, "2025-11-20"), "user_id", "in no class"),
+            (body(teacher, "2025-11-20"), "user_id", "no student"),
+            (json!({"date": "2025-11-20", "status": "hadir", "reason": "Ada"}), "user_id", "nobody named"),
+            (json!({"user_id": pupil, "status": "hadir", "reason": "Ada"}), "date", "no day named"),
+            (
+                json!({"user_id": pupil, "date": "2025-11-20", "status": "terlambat", "reason": "Ada"}),
+                "late_minutes",
+                "nobody knows how late",
+            ),
+        ] {
+            let answer = t.post(CORRECT, Some(&school.admin), wrong).await;
+            assert_eq!(answer.status, 422, "{} {why}: {}", t.on, answer.body);
+            assert!(answer.body["errors"][field].is_array(), "{why}: {}", answer.body);
+        }
+        let denied = json!({"success": false, "message": "Anda hanya dapat mengoreksi absensi siswa di kelas perwalian Anda"});
+        for (user, token) in [(pupil, &colleague), (loose, &own), (teacher, &own)] {
+            let answer = t.post(CORRECT, Some(token), body(user, "2025-11-20")).await;
+            assert_eq!(answer.parts(), (403, &denied), "{}", t.on);
+        }
+        let unknown = json!({"success": false, "message": "Pengguna tidak ditemukan"});
+        for user in [pupil, UserId(0), UserId(i64::MAX)] {
+            let answer = t.post(CORRECT, Some(&other.admin), body(user, "2025-11-20")).await;
+            assert_eq!(answer.parts(), (404, &unknown), "{}", t.on);
+        }
+        assert_eq!(count(&t, ALPHA, &school).await, 0, "{}: what was refused left nothing", t.on);
+        let made = t.post(CORRECT, Some(&own), body(pupil, "2025-11-20")).await;
+        assert_eq!(made.status, 201, "{} {}", t.on, made.body);
     })
     .await;
 }

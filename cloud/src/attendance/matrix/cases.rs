@@ -84,6 +84,9 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
         ("POST", "/api/attendance/{id}/correct") => {
             to(s.attendance, json!({"status": "sakit", "reason": "Surat dokter"}))
         }
+        ("POST", "/api/attendance/correct") => json(
+            json!({"user_id": s.siswa, "date": "2025-11-20", "status": "sakit", "reason": "Surat dokter"}),
+        ),
         ("GET", "/api/attendance/{id}/corrections") => of(s.attendance),
         ("POST", "/api/holidays") => json(json!({"date": "2025-12-24", "name": "Cuti"})),
         ("POST", "/api/holidays/prefill") => json(json!({"year": 2026})),

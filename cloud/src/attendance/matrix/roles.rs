@@ -60,9 +60,10 @@ pub fn asks(operation: &Operation) -> &'static str {
         ("GET", _) if starts("/api/offline-sync") => "attendance.sync.read",
         (_, _) if starts("/api/offline-sync") => "attendance.sync.retry",
         (_, "/api/attendance/checkin" | "/api/attendance/checkout") => "attendance.own.check",
-        (_, "/api/attendance/{id}/correct" | "/api/attendance/{id}/corrections") => {
-            "attendance.records.correct"
-        }
+        (
+            _,
+            "/api/attendance/correct" | "/api/attendance/{id}/correct" | "/api/attendance/{id}/corrections",
+        ) => "attendance.records.correct",
         ("GET", "/api/qrcode/dynamic") => "attendance.qr.show",
         (_, "/api/recap/class/{id}") => "attendance.recap.read",
         (_, "/api/recap/school") => "attendance.recap.school",
