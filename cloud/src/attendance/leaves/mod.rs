@@ -3,8 +3,10 @@
 //! What always holds:
 //! - a leave is seen by its owner and by those who decide; to everybody else it does not exist;
 //! - it ends no earlier than it begins, and lasts a year at most;
-//! - its owner changes it only while it waits, and it is decided once: of two decisions at once one is made;
-//! - an approved one travels to the school's boxes in the transaction that approves it;
+//! - its owner changes it only while it waits, and never decides it, whoever he is;
+//! - it is decided once: of two decisions at once one is made. Who decides otherwise afterwards says why;
+//! - an approved one travels to the school's boxes in the transaction that approves it, and leaves them in the one that
+//!   takes the approval back;
 //! - `attachment_path` names an uploaded file of the same person, or nothing; a letter that no leave names any more is
 //!   removed with the last one that did.
 
@@ -148,6 +150,15 @@ struct Content {
     attachment: Option<String>,
 }
 
+/// About a leave that stands as `from` says: if somebody else was quicker, it is not made.
+#[derive(Debug)]
+struct Decision<'a> {
+    from: &'a str,
+    to: &'a str,
+    by: UserId,
+    comment: Option<&'a str>,
+}
+
 async fn list(
     State(app): State<App>,
     who: Allowed<Use>,
@@ -247,15 +258,21 @@ async fn decide(
     check.finish()?;
     let mut tx = app.db.write(who.institution).await?;
     let before = visible(&mut tx, who, id).await?;
-    let decided =
-        store::decide(&mut tx, who.institution, id, status, who.user, comment.as_deref(), app.now()).await?;
-    if !decided {
+    if before.user_id == who.user {
+        return Err(Fail::denied("Anda tidak dapat memutuskan pengajuan izin sendiri"));
+    }
+    let reverses = before.status != WAITING;
+    if reverses && (before.status == status || comment.is_none()) {
+        return Err(processed());
+    }
+    let decision = Decision { from: &before.status, to: status, by: who.user, comment: comment.as_deref() };
+    if !store::decide(&mut tx, who.institution, id, &decision, app.now()).await? {
         return Err(processed());
     }
     let after = find(&mut tx, who.institution, id).await?;
     let entry = Entry::new(who.actor(), "leave.decide", format!("leave:{id}")).of(who.institution);
     audit(&mut tx, app, &entry.before(json!(before)).after(json!(after))).await?;
-    if status == APPROVED {
+    if status == APPROVED || before.status == APPROVED {
         roster::touch_leave(&mut tx, app, who.institution, id).await?;
     }
     tx.commit().await?;

@@ -5,7 +5,7 @@ use hadir_shared::{
 };
 use sqlx::FromRow;
 
-use super::{Content, Filter, Leave, Named};
+use super::{Content, Decision, Filter, Leave, Named};
 use crate::{
     db::Tx,
     http::Page,
@@ -231,27 +231,26 @@ pub async fn edit(
     Ok(changed == 1)
 }
 
-/// `false`: somebody decided before.
+/// `false`: somebody else decided, or took it back, before.
 pub async fn decide(
     tx: &mut Tx,
     institution: InstitutionId,
     id: i64,
-    status: &str,
-    by: UserId,
-    comment: Option<&str>,
+    decision: &Decision<'_>,
     now: Millis,
 ) -> sqlx::Result<bool> {
     let changed = tx
         .query(
             "UPDATE leaves SET status = $3, approved_by = $4, approval_comment = $5, approved_at = $6, updated_at = $6
-             WHERE institution_id = $1 AND id = $2 AND status = 'menunggu'",
+             WHERE institution_id = $1 AND id = $2 AND status = $7",
         )
         .bind(institution.0)
         .bind(id)
-        .bind(status)
-        .bind(by.0)
-        .bind(comment)
+        .bind(decision.to)
+        .bind(decision.by.0)
+        .bind(decision.comment)
         .bind(now.0)
+        .bind(decision.from)
         .run()
         .await?;
     Ok(changed == 1)

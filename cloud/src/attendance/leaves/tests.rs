@@ -259,6 +259,74 @@ async fn the_owner_changes_it_while_it_waits() {
 }
 
 #[tokio::test]
+async fn a_decision_is_taken_back_by_who_says_why() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let (_, token) = t.signed_in(school.id, "1001", seed::STUDENT).await;
+        let (principal, leading) = t.signed_in(school.id, "4001", seed::PRINCIPAL).await;
+        let path = format!("/api/leaves/{}", ask(&t, &token).await);
+        let decide = async |status: &str, comment: Value| {
+            let body = json!({"status": status, "approval_comment": comment});
+            t.put(&path, Some(&leading), body).await
+        };
+        assert_eq!(decide("disetujui", Value::Null).await.status, 200);
+        let text = "Pengajuan izin tidak dapat diubah karena sudah diproses";
+        let processed = json!({"success": false, "message": text});
+        for (status, comment) in
+            [("disetujui", json!("Sekali lagi")), ("ditolak", Value::Null), ("ditolak", json!("  "))]
+        {
+            assert_eq!(decide(status, comment).await.parts(), (400, &processed), "{}", t.on);
+        }
+        assert_eq!(decide("menunggu", json!("Nanti")).await.status, 422);
+        assert_eq!(published(&t, &school).await, 1);
+
+        let refused = decide("ditolak", json!("Surat dokter palsu")).await;
+        assert_eq!(refused.status, 200, "{} {}", t.on, refused.body);
+        assert_eq!(refused.body["message"], "Status pengajuan izin berhasil diperbarui");
+        let data = &refused.body["data"];
+        assert_eq!((&data["status"], &data["approved_by"]), (&json!("ditolak"), &json!(principal)));
+        assert_eq!(data["approval_comment"], "Surat dokter palsu");
+        assert_eq!(published(&t, &school).await, 0, "{}: the boxes forget it", t.on);
+        let late = t.put(&path, Some(&token), json!({"reason": "x"})).await;
+        assert_eq!(late.parts(), (400, &processed), "{}", t.on);
+        assert_eq!(t.delete(&path, Some(&token)).await.parts(), (400, &processed));
+
+        assert_eq!(decide("disetujui", json!("Suratnya asli")).await.status, 200);
+        assert_eq!(published(&t, &school).await, 1, "{}: and know it again", t.on);
+        let audited = "SELECT COUNT(*) FROM audit_log WHERE institution_id = $1 AND action = 'leave.decide'
+             AND before IS NOT NULL AND after IS NOT NULL";
+        assert_eq!(count(&t, audited, &school).await, 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_decides_his_own() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let (_, principal) = t.signed_in(school.id, "4001", seed::PRINCIPAL).await;
+        let text = "Anda tidak dapat memutuskan pengajuan izin sendiri";
+        let refusal = json!({"success": false, "message": text});
+        for (own, other) in [(&principal, &school.admin), (&school.admin, &principal)] {
+            let path = format!("/api/leaves/{}", ask(&t, own).await);
+            let why = json!({"status": "ditolak", "approval_comment": "Tidak jadi"});
+            for body in [json!({"status": "disetujui"}), why.clone()] {
+                assert_eq!(t.put(&path, Some(own), body).await.parts(), (403, &refusal), "{}", t.on);
+            }
+            assert_eq!(t.put(&path, Some(own), json!({"reason": "Keluarga"})).await.status, 200);
+            assert_eq!(t.put(&path, Some(other), json!({"status": "disetujui"})).await.status, 200);
+            assert_eq!(
+                t.put(&path, Some(own), why).await.parts(),
+                (403, &refusal),
+                "{}: nor undoes it",
+                t.on
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn of_two_decisions_at_once_one_is_made() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
