@@ -165,8 +165,8 @@ fn a_box_that_woke_up_in_1970_serves_what_devices_trust_today() {
     let (first, said) = served(&tls);
     assert!(said.not_before <= NOW && NOW < said.not_after);
     assert_eq!(tls.ca().unwrap().expires_at().since(NOW), 3_650 * DAY_MS);
-    for now in [Millis(0), NOW] {
-        tls.refresh(place(&["192.168.1.10"]), now);
+    for clock in [Millis(0), NOW] {
+        tls.refresh(place(&["192.168.1.10"]), clock);
         assert_eq!(served(&tls).0, first, "and no other when its clock is set");
     }
 }
@@ -178,11 +178,11 @@ fn a_box_whose_clock_was_ahead_mends_itself() {
     let tls = fixture.open_at(ahead).unwrap();
     let authority = Said::by(tls.ca().unwrap().der()).unwrap();
     assert!(authority.not_before <= NOW && authority.not_after > ahead, "it is trusted now and later");
-    for now in [NOW, ahead, NOW] {
+    for clock in [NOW, ahead, NOW] {
         let (before, _) = served(&tls);
-        tls.refresh(place(&["192.168.1.10"]), now);
+        tls.refresh(place(&["192.168.1.10"]), clock);
         let (after, said) = served(&tls);
-        assert!(said.not_before <= now && now < said.not_after && after != before, "{now:?}");
+        assert!(said.not_before <= clock && clock < said.not_after && after != before, "{clock:?}");
     }
     assert_eq!(fixture.open().told().fingerprint, tls.told().fingerprint);
 }
