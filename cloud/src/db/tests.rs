@@ -2,7 +2,10 @@ use std::{future::Future as _, task::Context, time::Duration};
 
 use sqlx::Connection as _;
 
-use super::*;
+use super::{
+    open::{OLDEST_SQLITE, sqlite_version},
+    *,
+};
 use crate::{identity::seed, testing::TestApp};
 
 #[test]
