@@ -51,6 +51,11 @@ pub fn kinds() -> Kinds {
 /// What happens by the clock. Times are UTC: 19:00 is two in the morning in Jakarta.
 pub const TIMETABLE: &[Schedule] = &[
     Schedule { name: "identity.purge", cron: "0 0 19 * * *", work: Scheduled::Whole(identity::purge) },
+    Schedule {
+        name: "identity.keys",
+        cron: "0 5 19 * * *",
+        work: Scheduled::Parts(identity::keys::turn::keep),
+    },
     Schedule { name: "jobs.purge", cron: "0 10 19 * * *", work: Scheduled::Whole(jobs::purge) },
     Schedule {
         name: "roster.purge",

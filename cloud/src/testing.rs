@@ -35,7 +35,7 @@ use crate::{
     config::Config,
     db::{Cloud, Db},
     fail::Fail,
-    identity::{Actor, NewUser, seed, user},
+    identity::{Actor, NewUser, keys::turn, seed, user},
     seal::Seal,
 };
 
@@ -120,8 +120,7 @@ impl TestApp {
     async fn over(db: Db, config: Config) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(START.0)));
         let on = db.engine();
-        let seal = Seal::from_key(&[7; 32]).unwrap();
-        let app = App::new(db, clock.clone(), Ids::seeded(1), config, seal).await.unwrap();
+        let app = App::new(db, clock.clone(), Ids::seeded(1), config, seal()).await.unwrap();
         Self { app, clock, on }
     }
 
@@ -238,6 +237,11 @@ pub fn request(method: &str, path: &str, token: Option<&str>) -> axum::http::req
     }
 }
 
+/// The key that everything in a test's database is sealed with.
+fn seal() -> Seal {
+    Seal::from_key(&[7; 32]).unwrap()
+}
+
 /// Hashed once per run: it takes as long as it should.
 async fn password_hash() -> String {
     static HASH: OnceCell<String> = OnceCell::const_new();
@@ -256,6 +260,7 @@ async fn sqlite_copy(folder: &Path) -> String {
             let db = Db::open(&format!("sqlite://{}", path.display())).await.unwrap();
             db.migrate().await.unwrap();
             seed::seed(&db, START, &Ids::seeded(1)).await.unwrap();
+            turn::establish(&db, START, &Ids::seeded(1), &seal()).await.unwrap();
             db.close().await;
             std::fs::read(path).unwrap()
         })
@@ -314,6 +319,7 @@ async fn pg_template(server: &str) -> String {
         db.migrate().await.unwrap();
         db.grant(PG_ACCOUNT).await.unwrap();
         seed::seed(&db, START, &Ids::seeded(1)).await.unwrap();
+        turn::establish(&db, START, &Ids::seeded(1), &seal()).await.unwrap();
         db.close().await;
         admin.execute(AssertSqlSafe(format!("ALTER DATABASE {draft} RENAME TO {name}"))).await.unwrap();
     }

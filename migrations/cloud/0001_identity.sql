@@ -124,14 +124,16 @@ CREATE TABLE login_throttles (
 
 CREATE TABLE signing_keys (
     kid         TEXT PRIMARY KEY,
-    algorithm   TEXT NOT NULL,                                -- 'EdDSA': tokens; 'Ed25519-sync': receipts and the roster
-    secret      TEXT NOT NULL,                                -- sealed with the deployment's key
+    algorithm   TEXT NOT NULL,                                -- 'EdDSA', 'RS256': tokens; 'Ed25519-sync': receipts and the roster
+    secret      TEXT NOT NULL,                                -- sealed with the deployment's key; '' once it signs no more
     public      TEXT NOT NULL,
-    state       TEXT NOT NULL CHECK (state IN ('active', 'passive', 'removed')),
-    created_at  BIGINT NOT NULL
+    state       TEXT NOT NULL CHECK (state IN ('next', 'active', 'passive', 'removed')),
+    created_at  BIGINT NOT NULL,
+    state_at    BIGINT NOT NULL                               -- since when it is in this state
 );
--- Of several nodes that start at once, one makes the key.
+-- Of several nodes that start at once, one makes the keys.
 CREATE UNIQUE INDEX signing_keys_one_active ON signing_keys (algorithm) WHERE state = 'active';
+CREATE UNIQUE INDEX signing_keys_one_next ON signing_keys (algorithm) WHERE state = 'next';
 
 CREATE TABLE audit_log (
     id             $ID,

@@ -11,6 +11,7 @@ mod backup;
 mod demo;
 mod doctor;
 mod edge;
+mod keys;
 mod open;
 mod openapi;
 mod serve;
@@ -43,6 +44,9 @@ enum Command {
     /// The schools' boxes.
     #[command(subcommand)]
     Edge(edge::Command),
+    /// The keys that sign tokens.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Print the OpenAPI document of a module.
     Openapi(openapi::Args),
     /// The configuration.
@@ -140,6 +144,7 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Admin(command) => admin::run(config, command).await,
         Command::Backup(args) => backup::run(config, args).await,
         Command::Edge(command) => edge::run(config, command).await,
+        Command::Keys(command) => keys::run(config, command).await,
         Command::Doctor => doctor::run(&config).await,
         Command::Openapi(_) | Command::Config(ConfigCommand::Show) => Ok(()),
     }

@@ -17,6 +17,7 @@ use crate::{
     app::App,
     config::Config,
     http::listen::{self, Limits},
+    identity::keys,
     jobs::{Worker, start_schedules},
     kinds, ops, router,
 };
@@ -52,6 +53,7 @@ pub(super) async fn run(config: Config, args: Args) -> Result<(), Exit> {
     }
     let mut timetable = start_schedules(&app, TIMETABLE).await?;
     tasks.spawn(watchdog(stop.clone()));
+    tasks.spawn(keys::watch(app.clone(), stop.clone()));
 
     println!("listening on http://{address}");
     tracing::info!(%address, database = app.db.engine(), "ready");

@@ -27,7 +27,7 @@ use crate::{
 
 pub mod audit;
 pub mod code;
-mod keys;
+pub mod keys;
 mod login;
 pub mod password;
 pub mod refresh;
@@ -41,10 +41,10 @@ mod token;
 pub mod user;
 
 pub use audit::{Actor, Entry, audit};
-pub use keys::KeyRing;
+pub use keys::{Alg, KeyRing};
 pub use login::{Attempt, Key, SignedIn, login, prove};
 pub use session::{Caller, NewSession};
-pub use token::{AUDIENCE, Claims};
+pub use token::{AUDIENCE, Claims, Rules};
 pub use user::{NewUser, User};
 
 /// How long a node believes what it knows of a session without asking the database: the longest a revoked one lives on

@@ -16,8 +16,9 @@ use uuid::Uuid;
 use super::{
     CACHE_MS,
     audit::{Actor, Entry, audit},
+    keys::Alg,
     store,
-    token::Claims,
+    token::{self, Claims},
 };
 use crate::{
     app::App,
@@ -128,7 +129,7 @@ pub async fn open(tx: &mut Tx, app: &App, user: UserId, new: &NewSession<'_>) ->
 pub fn access_token(app: &App, who: &Caller, expires_at: Millis) -> Result<String, Fail> {
     let ring = app.identity.keys();
     let expires_at = expires_at.min(who.expires_at);
-    Ok(ring.sign(&Claims::new(ring, who, &app.ids, app.now(), expires_at))?)
+    Ok(ring.sign(Alg::EdDsa, token::ACCESS, &Claims::new(ring, who, &app.ids, app.now(), expires_at))?)
 }
 
 /// A user's living sessions, the newest first.

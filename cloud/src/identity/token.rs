@@ -1,18 +1,21 @@
-//! Access tokens: JWTs signed with Ed25519 (RFC 8037), of the type `at+jwt` (RFC 9068).
+//! Tokens: JWTs. Our own access tokens are signed with Ed25519 (RFC 8037), of the type `at+jwt` (RFC 9068).
 //!
 //! What always holds: a token is read with the one algorithm its key is for; `exp`, `iss`, `aud`, `sub` and `typ` are
 //! required; the time comes from the clock that was handed in; a header that brings its own key is not even looked at.
 
 use hadir_shared::{ids::InstitutionId, time::Millis};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::keys::Alg;
 use crate::fail::{Fail, NoSession};
 
-/// Whom tokens are for: every module of this cloud.
+/// Whom our own access tokens are for: every module of this cloud.
 pub const AUDIENCE: &str = "hadir";
-const TYPE: &str = "at+jwt";
+/// The type of an access token (RFC 9068).
+pub const ACCESS: &str = "at+jwt";
 /// Nothing of ours is longer.
 const LONGEST: usize = 4096;
 /// Between nodes whose clocks differ.
@@ -36,38 +39,79 @@ pub struct Claims {
     pub ver: i64,
 }
 
-pub(super) fn sign(claims: &Claims, kid: &str, key: &EncodingKey) -> anyhow::Result<String> {
-    let header = Header { typ: Some(TYPE.into()), kid: Some(kid.into()), ..Header::new(Algorithm::EdDSA) };
+/// What a token must be, beside signed by us.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    pub typ: &'a str,
+    pub issuer: &'a str,
+    /// Whom it must be for; `None` where the claims are looked at by who asked.
+    pub audience: Option<&'a str>,
+    /// Takes one whose time is over, too: to know who it was about.
+    pub stale: bool,
+}
+
+/// What a token says of how it was signed.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub kid: String,
+    pub alg: Algorithm,
+}
+
+#[derive(Deserialize)]
+struct Times {
+    iat: i64,
+    exp: i64,
+    nbf: Option<i64>,
+}
+
+pub(super) fn sign<T: Serialize>(
+    claims: &T,
+    typ: &str,
+    kid: &str,
+    alg: Alg,
+    key: &EncodingKey,
+) -> anyhow::Result<String> {
+    let header = Header { typ: Some(typ.into()), kid: Some(kid.into()), ..Header::new(alg.of_jwt()) };
     Ok(encode(&header, claims, key)?)
 }
 
 /// The key a token names, when it looks like one of ours at all.
-pub(super) fn kid(token: &str) -> Result<String, Fail> {
-    let invalid = Fail::Unauthenticated(NoSession::Invalid);
+pub(super) fn header(token: &str, typ: &str) -> Result<Named, Fail> {
+    let invalid = || Fail::Unauthenticated(NoSession::Invalid);
     if token.len() > LONGEST {
-        return Err(invalid);
+        return Err(invalid());
     }
-    let header = jsonwebtoken::decode_header(token).map_err(|_| invalid.clone())?;
-    if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(TYPE) {
-        return Err(invalid);
+    let header = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
+    if header.typ.as_deref() != Some(typ) {
+        return Err(invalid());
     }
-    header.kid.ok_or(invalid)
+    Ok(Named { kid: header.kid.ok_or_else(invalid)?, alg: header.alg })
 }
 
-pub(super) fn verify(token: &str, key: &DecodingKey, issuer: &str, now: Millis) -> Result<Claims, Fail> {
-    let mut rules = Validation::new(Algorithm::EdDSA);
-    rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    rules.set_issuer(&[issuer]);
-    rules.set_audience(&[AUDIENCE]);
-    rules.validate_exp = false; // compared below, with the clock of this process
-    let claims: Claims =
-        decode(token, key, &rules).map_err(|_| Fail::Unauthenticated(NoSession::Invalid))?.claims;
-    let seconds = now.0.div_euclid(1000);
-    if claims.iat > seconds + LEEWAY_S {
-        return Err(Fail::Unauthenticated(NoSession::Invalid));
+pub(super) fn verify<T: DeserializeOwned>(
+    token: &str,
+    alg: Alg,
+    key: &DecodingKey,
+    rules: &Rules<'_>,
+    now: Millis,
+) -> Result<T, Fail> {
+    let invalid = || Fail::Unauthenticated(NoSession::Invalid);
+    let mut wanted = Validation::new(alg.of_jwt());
+    wanted.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    wanted.set_issuer(&[rules.issuer]);
+    match rules.audience {
+        Some(audience) => wanted.set_audience(&[audience]),
+        None => wanted.validate_aud = false,
     }
-    if claims.exp <= seconds {
+    wanted.validate_exp = false; // compared below, with the clock of this process
+    let claims: Box<RawValue> = decode(token, key, &wanted).map_err(|_| invalid())?.claims;
+    let times: Times = serde_json::from_str(claims.get()).map_err(|_| invalid())?;
+    let seconds = now.0.div_euclid(1000);
+    if times.iat > seconds + LEEWAY_S || times.nbf.is_some_and(|nbf| nbf > seconds + LEEWAY_S) {
+        return Err(invalid());
+    }
+    if times.exp <= seconds && !rules.stale {
         return Err(Fail::Unauthenticated(NoSession::Expired));
     }
-    Ok(claims)
+    serde_json::from_str(claims.get()).map_err(|_| invalid())
 }

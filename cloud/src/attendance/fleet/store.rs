@@ -37,8 +37,8 @@ pub async fn insert_cloud_key(
     now: Millis,
 ) -> sqlx::Result<u64> {
     tx.query(
-        "INSERT INTO signing_keys (kid, algorithm, secret, public, state, created_at)
-         VALUES ($1, $2, $3, $4, 'active', $5) ON CONFLICT DO NOTHING",
+        "INSERT INTO signing_keys (kid, algorithm, secret, public, state, created_at, state_at)
+         VALUES ($1, $2, $3, $4, 'active', $5, $5) ON CONFLICT DO NOTHING",
     )
     .bind(kid)
     .bind(ALGORITHM)

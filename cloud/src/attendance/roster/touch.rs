@@ -243,7 +243,7 @@ async fn keys_now(tx: &mut Tx, app: &App, institution: InstitutionId) -> Result<
         qr: keys::qr_key(tx, app, institution).await?.to_hex(),
         cards: keys::card_keys(tx, app, institution).await?,
         cloud: cloud_key::published(tx).await?,
-        jwks: ring.jwks(),
+        jwks: ring.own_jwks(),
         issuer: ring.issuer().to_owned(),
         audience: identity::AUDIENCE.to_owned(),
     };
