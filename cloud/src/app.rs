@@ -8,6 +8,7 @@ use crate::{
     attendance::{checkin::Guesses, fleet::Link},
     clock::Ids,
     config::Config,
+    console::Live,
     db::Db,
     identity::Identity,
     jobs::Bell,
@@ -29,6 +30,8 @@ pub struct App {
     pub guesses: Guesses,
     /// Wakes the job workers after a commit that enqueued something.
     pub jobs: Bell,
+    /// Who looks at which school's pages.
+    pub live: Live,
 }
 
 impl App {
@@ -44,7 +47,18 @@ impl App {
         let sync = Link::open(&db, clock.now(), &ids, &seal).await?;
         let guesses = Guesses::new(Arc::clone(&clock));
         let config = Arc::new(config);
-        Ok(Self { db, clock, ids, config, seal, identity, sync, guesses, jobs: Bell::default() })
+        Ok(Self {
+            db,
+            clock,
+            ids,
+            config,
+            seal,
+            identity,
+            sync,
+            guesses,
+            jobs: Bell::default(),
+            live: Live::default(),
+        })
     }
 
     pub fn now(&self) -> Millis {

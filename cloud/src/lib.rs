@@ -5,6 +5,7 @@ pub mod attendance;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod db;
 pub mod demo;
 pub mod docs;
@@ -29,6 +30,8 @@ pub fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(ops::routes())
         .nest("/docs", docs::routes())
+        .nest("/console", console::routes(&app, attendance::pages()))
+        .route("/console/", console::slash())
         .nest("/api", attendance::routes().layer(http::any_origin()))
         .nest("/files", attendance::files::routes().layer(http::any_origin()))
         // No route of a nest, and no address of another module either.

@@ -93,6 +93,7 @@ CREATE TABLE sync_decisions (
     verdict_after  TEXT NOT NULL,
     error          TEXT                                       -- why it failed once more, for people
 );
+CREATE INDEX sync_decisions_by_institution ON sync_decisions (institution_id, id);
 CREATE INDEX sync_decisions_by_record ON sync_decisions (institution_id, record_id, id);
 
 -- Many records decided anew by a job: all that failed and meet a filter, or what a log has in quarantine.

@@ -14,11 +14,13 @@
 //! | [`card`] | signed and plain student cards |
 //! | [`chain`], [`sign`] | the hash chain of a log; signatures bound to a purpose |
 //! | [`wire`] | records, batches, receipts, the roster feed, enrolment |
+//! | [`design`] | colours and mark of every page |
 //! | [`demo`] | the demo school, which tests use too |
 
 pub mod card;
 pub mod chain;
 pub mod demo;
+pub mod design;
 pub mod ids;
 pub mod qr;
 pub mod rules;

@@ -32,6 +32,7 @@ mod leaves;
 mod matrix;
 pub mod offline_sync;
 mod openapi;
+mod pages;
 mod people;
 pub mod permits;
 mod photos;
@@ -45,6 +46,8 @@ mod students;
 #[cfg(test)]
 mod tests;
 mod users;
+
+pub use pages::pages;
 
 /// The service's code in `services`.
 pub const SERVICE: &str = "ATTENDANCE";

@@ -75,6 +75,7 @@ async fn serve(listener: TcpListener, app: &App, stop: CancellationToken) {
     let server = listen::serve(listener, router(app.clone()), Limits::default(), stop.clone());
     let drained = async {
         stop.cancelled().await;
+        app.live.stop();
         notify(&[NotifyState::Stopping]);
         tokio::time::sleep(DRAIN).await;
     };

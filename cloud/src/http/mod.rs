@@ -70,6 +70,11 @@ pub fn speak_beside(router: Router<App>, raw: Router<App>, render: fn(&Fail) -> 
         .layer(map_response(move |response| async move { word(response, render) }))
 }
 
+/// Words the failures of routes that stand among those of another dialect.
+pub fn worded(router: Router<App>, render: fn(&Fail) -> Response) -> Router<App> {
+    router.layer(map_response(move |response| async move { word(response, render) }))
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "the signature CatchPanicLayer wants")]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let said =

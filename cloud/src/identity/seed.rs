@@ -66,6 +66,9 @@ pub const PERMISSIONS: &[(&str, &str, &[i64])] = &[
     ("ATTENDANCE", "attendance.recap.school", &[PRINCIPAL, ADMIN]),
     ("ATTENDANCE", "attendance.settings.write", &[ADMIN]),
     ("ATTENDANCE", "attendance.users.write", &[ADMIN]),
+    ("ATTENDANCE", "attendance.console.use", &[TEACHER, PRINCIPAL, ADMIN]),
+    ("ATTENDANCE", "attendance.audit.read", &[PRINCIPAL, ADMIN]),
+    ("ATTENDANCE", "attendance.jobs.read", &[ADMIN]),
     ("SSO", "sso.institutions.write", &[SUPER_ADMIN]),
 ];
 

@@ -152,3 +152,34 @@ pub async fn permissions_of(tx: &mut Tx, user: UserId) -> sqlx::Result<Vec<(Stri
     .all()
     .await
 }
+
+/// The services an active institution has.
+pub async fn services_of(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<(String,)>> {
+    tx.query(
+        "SELECT s.code FROM institution_services l JOIN services s ON s.id = l.service_id
+         JOIN institutions i ON i.id = l.institution_id
+         WHERE l.institution_id = $1 AND i.is_active",
+    )
+    .bind(institution.0)
+    .all()
+    .await
+}
+
+/// A role, with its service.
+pub async fn role(tx: &mut Tx, role: i64) -> sqlx::Result<Option<(String, i64, String)>> {
+    tx.query(
+        "SELECT s.code, r.id, r.code FROM roles r JOIN services s ON s.id = r.service_id WHERE r.id = $1",
+    )
+    .bind(role)
+    .opt()
+    .await
+}
+
+pub async fn permissions_of_role(tx: &mut Tx, role: i64) -> sqlx::Result<Vec<(String,)>> {
+    tx.query(
+        "SELECT p.code FROM role_permissions g JOIN permissions p ON p.id = g.permission_id WHERE g.role_id = $1",
+    )
+    .bind(role)
+    .all()
+    .await
+}

@@ -1,0 +1,8 @@
+//! The console's pages about attendance: a line for each resource that has any.
+
+use super::leaves;
+use crate::console::Pages;
+
+pub fn pages() -> Pages {
+    Pages::default().merge(leaves::page::pages())
+}
