@@ -9,9 +9,11 @@
     reason = "a test's helpers are test code: to fail is to panic"
 )]
 
+mod album;
 mod browser;
 mod cards;
 mod cloud_backup;
+mod console;
 mod gates;
 mod https;
 mod install;

@@ -1,23 +1,14 @@
-//! Every page in every state, in both languages and on three screens: kept as pictures in `target/screenshots`, and looked
-//! at by axe for those who do not see well, or not at all.
-//!
-//! One language is shown in the light colours, the other in the dark ones. The texts are both's; so are the colours.
-
-use std::{fs, path::PathBuf};
+//! Every page of the box in every state, kept and looked at.
 
 use hadir_shared::demo;
-use hadir_tests::{
-    browser::{self, Browser},
-    process,
-};
+use hadir_tests::browser::Browser;
 use serde_json::{Value, json};
 
 use super::{School, can_run, kiosk::token};
-use crate::school::{Card, Edge};
-
-/// A telephone, a tablet, a laptop.
-const SCREENS: [(u32, u32); 3] = [(360, 740), (768, 1024), (1366, 768)];
-const LANGUAGES: [(&str, &str); 2] = [("id", "light"), ("en", "dark")];
+use crate::{
+    album::{Album, LANGUAGES},
+    school::{Card, Edge},
+};
 
 /// Keeps what a page shows for a moment on the screen: nothing that was to happen in a second or later does.
 const HOLD: &str = "const later = setTimeout; window.setTimeout = (run, ms, ...rest) => (ms < 1000 ? later(run, ms, ...rest) : 0);";
@@ -25,20 +16,10 @@ const HOLD: &str = "const later = setTimeout; window.setTimeout = (run, ms, ...r
 /// A scanner that is never slow: the next test over may have both processors.
 const SCAN: &str = "for (const key of arguments[0]) dispatchEvent(new KeyboardEvent('keydown', { key }))";
 
-/// What axe finds that keeps somebody from using the page.
-const FINDINGS: &str = "return axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, help, nodes }) => `${id} (${help}): ${nodes.map((node) => node.target.join(' ')).join(', ')}`))";
-
 /// Somebody who goes through the pages with a camera.
 struct Visitor {
     browser: Browser,
-    axe: String,
-    language: &'static str,
-    folder: PathBuf,
-    /// What is wrong with the pages seen so far.
-    findings: Vec<String>,
-    seen: usize,
+    album: Album,
 }
 
 impl Visitor {
@@ -62,31 +43,8 @@ impl Visitor {
         self.browser.cdp("Network.emulateNetworkConditions", conditions).await.unwrap();
     }
 
-    /// Takes the page as it is now: a picture for every screen, and what axe says.
     async fn keep(&mut self, state: &str) {
-        for (width, height) in SCREENS {
-            self.browser.resize(width, height).await.unwrap();
-            let whole = "return [document.documentElement.scrollHeight, document.documentElement.scrollWidth - innerWidth]";
-            let whole = self.run(whole).await;
-            if whole[1] != 0 {
-                self.findings.push(format!(
-                    "{state}, {}, {width}: wider than its screen by {}",
-                    self.language, whole[1]
-                ));
-            }
-            let tall = u32::try_from(whole[0].as_u64().unwrap()).unwrap().clamp(height, 4_000);
-            self.browser.resize(width, tall).await.unwrap();
-            let folder = self.folder.join(self.language).join(width.to_string());
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join(format!("{state}.png")), self.browser.screenshot().await.unwrap()).unwrap();
-        }
-        if self.run("return !window.axe").await == true {
-            self.run(&self.axe).await;
-        }
-        let found = self.run(FINDINGS).await;
-        let found = found.as_array().unwrap().iter().map(|one| format!("{state}, {}: {one}", self.language));
-        self.findings.extend(found);
-        self.seen += 1;
+        self.album.keep(&self.browser, state).await;
     }
 
     /// The scanner types a code; the result stays on the screen.
@@ -235,9 +193,7 @@ async fn every_page_can_be_seen_and_read_in_both_languages() {
     if !can_run() {
         return;
     }
-    let Some(axe) = browser::axe().unwrap() else {
-        return eprintln!("NOT RUN: this test needs axe-core, which cargo xtask test fetches");
-    };
+    let Some(album) = Album::open("box") else { return };
     let school = School::start().await.unwrap();
     let cards = school.cloud.cards("5001").await.unwrap();
     let foreign = school.cloud.cards("5101").await.unwrap().remove(0);
@@ -255,15 +211,9 @@ async fn every_page_can_be_seen_and_read_in_both_languages() {
     let here = demo::schools()[0].point;
     let here = json!({ "latitude": here.latitude, "longitude": here.longitude, "accuracy": 12 });
     browser.cdp("Emulation.setGeolocationOverride", here).await.unwrap();
-    let folder = process::target().join("screenshots");
-    let mut visitor = Visitor { browser, axe, language: "id", folder, findings: Vec::new(), seen: 0 };
+    let mut visitor = Visitor { browser, album };
     for (turn, (language, scheme)) in LANGUAGES.into_iter().enumerate() {
-        visitor.language = language;
-        let features = json!([
-            { "name": "prefers-color-scheme", "value": scheme },
-            { "name": "prefers-reduced-motion", "value": "reduce" },
-        ]);
-        visitor.browser.cdp("Emulation.setEmulatedMedia", json!({ "features": features })).await.unwrap();
+        visitor.album.turn(&visitor.browser, language, scheme).await;
         for edge in [&edge, &late] {
             visitor.open(edge, "/").await;
             visitor.browser.permit("geolocation", "granted").await.unwrap();
@@ -279,6 +229,6 @@ async fn every_page_can_be_seen_and_read_in_both_languages() {
         visitor.telephone(&edge, ["2001", "2002"][turn]).await;
         visitor.status(&edge).await;
     }
-    assert!(visitor.findings.is_empty(), "{:#?}", visitor.findings);
-    assert_eq!(visitor.seen, 30 * LANGUAGES.len());
+    assert!(visitor.album.findings.is_empty(), "{:#?}", visitor.album.findings);
+    assert_eq!(visitor.album.seen, 30 * LANGUAGES.len());
 }

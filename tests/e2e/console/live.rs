@@ -1,0 +1,39 @@
+//! What moves by itself.
+
+use hadir_tests::now;
+use serde_json::json;
+
+use super::{Console, can_run};
+use crate::school::on_both;
+
+/// Seen to fail without the event: the list was the same for half a minute.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_else_does_appears_without_a_reload_and_a_decision_is_made_once() {
+    if !can_run() {
+        return;
+    }
+    on_both(async |engine| {
+        let console = Console::open(engine, "5001").await.unwrap();
+        console.go("/leaves").await.unwrap();
+        console.run("window.marked = true").await.unwrap();
+        let teacher = console.cloud.sign_in("2001").await.unwrap();
+        let reason = format!("Pemeriksaan {}", now().0);
+        let leave = json!({ "leave_type": "sakit", "start_date": "2025-11-24", "end_date": "2025-11-25", "reason": reason });
+        let start = now();
+        let made = teacher.post("/api/leaves", &leave).await.unwrap();
+        let id = made["data"]["id"].as_i64().unwrap();
+        let row = format!("document.getElementById('leaves').innerText.includes('{reason}')");
+        console.browser.until(&row).await.unwrap();
+        assert!(now().0 - start.0 < 10_000, "{engine:?}: it took {} ms", now().0 - start.0);
+        assert_eq!(console.run("return window.marked").await.unwrap(), true, "{engine:?}: the page was loaded anew");
+
+        // Twice at once: one decision, and the row is gone from those that wait.
+        let button = format!("approve-{id}");
+        console.run(&format!("const b = document.getElementById('{button}'); b.click(); b.click()")).await.unwrap();
+        console.browser.until(&format!("!({row})")).await.unwrap();
+        let after = console.cloud.sign_in("5001").await.unwrap().get(&format!("/api/leaves/{id}")).await.unwrap();
+        assert_eq!(after["data"]["status"], "disetujui", "{engine:?}");
+        assert!(console.browser.complaints().await.unwrap().is_empty());
+    })
+    .await;
+}
