@@ -240,4 +240,9 @@ document.addEventListener("change", (event) => {
 });
 
 const places = document.getElementById("places");
-if (places && matchMedia("(max-width: 999px)").matches) places.open = false;
+if (places) {
+  const narrow = matchMedia("(max-width: 999px)");
+  const fit = () => (places.open = !narrow.matches);
+  narrow.addEventListener("change", fit);
+  fit();
+}
