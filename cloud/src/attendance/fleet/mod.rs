@@ -55,6 +55,7 @@ use crate::{
     sheet::OrFile,
 };
 
+pub mod alerts;
 pub mod cloud_key;
 pub mod device;
 pub mod enrolment_code;

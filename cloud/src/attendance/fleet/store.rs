@@ -5,6 +5,7 @@ use hadir_shared::{
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::alerts::Heard;
 use crate::{
     db::Tx,
     sheet::{Column, Columns},
@@ -110,6 +111,17 @@ impl Columns for ListedRow {
         ("Tertua sejak", |row| row.oldest_pending_at.map(Millis).into()),
         ("Sisa disk (byte)", |row| row.disk_free_bytes.into()),
     ];
+}
+
+/// Every box of a school that is not revoked.
+pub async fn heard(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<Heard>> {
+    tx.query(
+        "SELECT institution_id, id, name, enrolled_at, last_seen_at, clock_offset_ms, disk_free_bytes FROM edge_devices
+         WHERE institution_id = $1 AND revoked_at IS NULL ORDER BY enrolled_at, id",
+    )
+    .bind(institution.0)
+    .all()
+    .await
 }
 
 pub async fn list(

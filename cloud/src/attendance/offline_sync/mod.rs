@@ -140,6 +140,11 @@ struct Failed {
     error: String,
 }
 
+/// How many records wait for somebody's decision; counted no further than `most`.
+pub async fn waiting(tx: &mut Tx, institution: InstitutionId, most: i64) -> Result<i64, Fail> {
+    Ok(store::list::waiting(tx, institution, most).await?)
+}
+
 async fn list(
     State(app): State<App>,
     who: Allowed<ReadSyncLog>,

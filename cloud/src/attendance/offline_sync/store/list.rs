@@ -152,6 +152,20 @@ pub async fn count(tx: &mut Tx, institution: InstitutionId, filter: &Filter) -> 
     Ok(count)
 }
 
+/// How many records are failed, counted no further than `most`.
+pub async fn waiting(tx: &mut Tx, institution: InstitutionId, most: i64) -> sqlx::Result<i64> {
+    let (count,) = tx
+        .query(
+            "SELECT COUNT(*) FROM (SELECT 1 AS one FROM sync_records WHERE institution_id = $1 AND verdict <> 'stored'
+                AND verdict IN ('conflict', 'refused', 'quarantined') LIMIT $2) AS some",
+        )
+        .bind(institution.0)
+        .bind(most)
+        .one()
+        .await?;
+    Ok(count)
+}
+
 /// Binds `$1` to `$9`.
 fn restricted<'q>(query: Query<'q>, institution: InstitutionId, filter: &Filter) -> Query<'q> {
     query
