@@ -7,7 +7,7 @@ use std::{
     future::Future,
     path::Path,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -74,6 +74,8 @@ pub struct TestApp {
     pub clock: Arc<HandClock>,
     /// `sqlite` or `postgres`: for the messages of assertions.
     pub on: &'static str,
+    /// Made when it is first asked: it describes every route, which takes longer than most requests.
+    router: Arc<OnceLock<Router>>,
 }
 
 /// An answer, read to its end.
@@ -121,14 +123,15 @@ impl TestApp {
         let clock = Arc::new(HandClock(AtomicI64::new(START.0)));
         let on = db.engine();
         let app = App::new(db, clock.clone(), Ids::seeded(1), config, seal()).await.unwrap();
-        Self { app, clock, on }
+        Self { app, clock, on, router: Arc::default() }
     }
 
     /// The same cloud under another configuration.
     pub fn configured(&self, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = (*self.app.config).clone();
         change(&mut config);
-        Self { app: App { config: Arc::new(config), ..self.app.clone() }, ..self.clone() }
+        let app = App { config: Arc::new(config), ..self.app.clone() };
+        Self { app, router: Arc::default(), ..self.clone() }
     }
 
     /// Another node over the same database: its own caches, its own keys in memory.
@@ -136,7 +139,7 @@ impl TestApp {
         let app = &self.app;
         let ids = Ids::seeded(2);
         let other = App::new(app.db.clone(), app.clock.clone(), ids, (*app.config).clone(), app.seal.clone());
-        Self { app: other.await.unwrap(), ..self.clone() }
+        Self { app: other.await.unwrap(), router: Arc::default(), ..self.clone() }
     }
 
     /// The database as the owner of its tables sees it.
@@ -146,7 +149,7 @@ impl TestApp {
     }
 
     pub fn router(&self) -> Router {
-        crate::router(self.app.clone())
+        self.router.get_or_init(|| crate::router(self.app.clone())).clone()
     }
 
     pub async fn get(&self, path: &str, token: Option<&str>) -> Answer {
