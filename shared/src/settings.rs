@@ -12,7 +12,7 @@ use crate::{
     rules::{
         fence::{Fence, Outline, Point, Policy},
         school_days::SchoolDays,
-        status::Schedule,
+        timetable::{Hours, Timetable, WeekdayHours},
     },
     time::Zone,
 };
@@ -46,6 +46,11 @@ pub const ALL: &[Setting] = &[
     Setting { key: "checkin_end", default: "07:30:00", description: "Batas waktu check-in" },
     Setting { key: "late_grace_minutes", default: "0", description: "Toleransi keterlambatan dalam menit" },
     Setting { key: "checkout_start", default: "14:00:00", description: "Waktu mulai check-out" },
+    Setting {
+        key: "weekday_hours",
+        default: "",
+        description: "Hari dengan jam sendiri: hari=batas check-in-mulai check-out (5=07:00-11:30; 1 = Senin)",
+    },
     Setting {
         key: "qr_refresh_interval",
         default: "10",
@@ -92,7 +97,7 @@ pub struct Settings {
     pub policy: Policy,
     /// When the gate opens. Arriving earlier is accepted.
     pub checkin_start: NaiveTime,
-    pub schedule: Schedule,
+    pub schedule: Timetable,
     pub qr_interval: Interval,
     pub kiosk_people: KioskPeople,
     pub school_days: SchoolDays,
@@ -128,18 +133,23 @@ impl Settings {
                 _ => return Err(invalid("geofence_policy", "harus flag atau block")),
             },
             checkin_start: time("checkin_start", text("checkin_start"))?,
-            schedule: Schedule {
+            schedule: Timetable {
                 version,
                 zone: text("timezone")
                     .parse::<Zone>()
                     .map_err(|_| invalid("timezone", "bukan nama zona waktu, misalnya Asia/Jakarta"))?,
-                checkin_end: time("checkin_end", text("checkin_end"))?,
                 late_grace_minutes: text("late_grace_minutes")
                     .parse()
                     .ok()
                     .filter(|m| *m <= 240)
                     .ok_or_else(|| invalid("late_grace_minutes", "harus berupa bilangan antara 0 dan 240"))?,
-                checkout_start: time("checkout_start", text("checkout_start"))?,
+                usual: Hours {
+                    checkin_end: time("checkin_end", text("checkin_end"))?,
+                    checkout_start: time("checkout_start", text("checkout_start"))?,
+                },
+                weekdays: text("weekday_hours").parse::<WeekdayHours>().map_err(|_| {
+                    invalid("weekday_hours", "harus berupa hari dan jam seperti 5=07:00-11:30; 6=07:15-12:00")
+                })?,
             },
             qr_interval: text("qr_refresh_interval").parse().ok().and_then(Interval::seconds).ok_or_else(
                 || invalid("qr_refresh_interval", "harus berupa bilangan detik antara 1 dan 600"),
@@ -210,7 +220,7 @@ mod tests {
     fn a_school_that_chose_nothing_has_working_settings_and_no_fence() {
         let settings = Settings::read(1, &BTreeMap::new()).unwrap();
         assert_eq!(settings.fence, None);
-        assert_eq!(settings.schedule.checkin_end.to_string(), "07:30:00");
+        assert_eq!(settings.schedule.usual.checkin_end.to_string(), "07:30:00");
         assert_eq!(settings.qr_interval.as_millis(), 10_000);
         assert_eq!(settings.schedule.zone, Zone::JAKARTA);
     }
@@ -240,6 +250,7 @@ mod tests {
             ("checkin_end", "half past seven"),
             ("late_grace_minutes", "-1"),
             ("checkout_start", ""),
+            ("weekday_hours", "5=11:30-07:00"),
             ("qr_refresh_interval", "0"),
             ("timezone", "WIB"),
             ("school_days", "0-8"),

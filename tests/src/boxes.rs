@@ -9,7 +9,7 @@ use async_compression::{Level, tokio::write::ZstdEncoder};
 use hadir_shared::{
     chain::Head,
     ids::{BatchId, ClassId, DeviceId, EventId, InstitutionId, LogId, UserId},
-    rules::status::{Direction, Schedule},
+    rules::{status::Direction, timetable::Timetable},
     settings::Settings,
     sign::{PublicKey, SecretKey, Signature},
     time::{Grade, Millis, Reading, SchoolDay},
@@ -42,7 +42,7 @@ pub struct HandBox {
     pub head: Head,
     cloud: String,
     boot: Uuid,
-    schedule: Schedule,
+    schedule: Timetable,
 }
 
 /// A client for tools: 30 seconds, no proxy of the environment.
@@ -114,7 +114,7 @@ impl HandBox {
             class,
             position: None,
             fence: None,
-            schedule: self.schedule,
+            schedule: self.schedule.on(day),
         };
         self.record(at, What::Scan(Box::new(scan)))
     }

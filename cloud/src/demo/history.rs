@@ -118,13 +118,13 @@ pub fn day_of(
     if chance[0] < 10 {
         return Vec::new();
     }
-    let zone = settings.schedule.zone;
+    let (zone, schedule) = (settings.schedule.zone, settings.schedule.on(day));
     let second = i64::from(chance[3]) % 60;
     // Minutes relative to the end of check-in, and to the start of check-out.
     let came = if chance[1] < 21 { 1 + i64::from(chance[2]) % 35 } else { -1 - i64::from(chance[2]) % 50 };
     let went = i64::from(chance[4]) % 40;
-    let arrival = zone.instant(day, settings.schedule.checkin_end).plus_seconds(came * 60 + second);
-    let departure = zone.instant(day, settings.schedule.checkout_start).plus_seconds(went * 60 + second);
+    let arrival = zone.instant(day, schedule.checkin_end).plus_seconds(came * 60 + second);
+    let departure = zone.instant(day, schedule.checkout_start).plus_seconds(went * 60 + second);
     let position = near(settings, chance[5], chance[6]);
     let token = match person.role {
         Role::Siswa => "1".to_owned(),
@@ -142,7 +142,7 @@ pub fn day_of(
         photo_path: None,
         token: token.clone(),
         class,
-        schedule: settings.schedule,
+        schedule,
         device: None,
         gate: Some("Gerbang 1".into()),
         operator: None,

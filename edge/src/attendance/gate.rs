@@ -75,8 +75,9 @@ impl Gate {
         let reading = self.time.reading();
         self.notice_step(reading).await?;
         let stamp = self.time.stamp(reading);
-        let direction =
-            request.direction.unwrap_or_else(|| direction_by_hours(view.schedule(), stamp.trusted));
+        let direction = request
+            .direction
+            .unwrap_or_else(|| direction_by_hours(&view.schedule().at(stamp.trusted), stamp.trusted));
         if request.class.is_some_and(|class| view.class(class).is_none()) {
             return Err(Refused::UnknownClass);
         }
@@ -109,7 +110,7 @@ impl Gate {
             class: person.class,
             position: request.position,
             fence: verdict,
-            schedule: *view.schedule(),
+            schedule: view.schedule().at(stamp.trusted),
         };
         self.save(stamp, scan, person, false).await
     }
@@ -173,7 +174,7 @@ impl Gate {
             class: None,
             position: request.position,
             fence: verdict,
-            schedule: *view.schedule(),
+            schedule: view.schedule().at(stamp.trusted),
         };
         self.save(stamp, scan, person.clone(), true).await
     }
@@ -193,7 +194,7 @@ impl Gate {
             return Err(Refused::NoStudents);
         }
         // What is decided is decided as of the end of the check-in, whenever the teacher gets to it.
-        let schedule = *view.schedule();
+        let schedule = view.schedule().on(day);
         let stamp = Stamp { trusted: schedule.zone.instant(day, schedule.checkin_end), ..now };
         let scan = |person: &Person| Scan {
             user: person.id,
@@ -345,7 +346,7 @@ impl Gate {
             day: view.day(stamp.trusted),
             gate: cut(&request.gate, GATE_MAX),
             operator: request.operator,
-            schedule: *view.schedule(),
+            schedule: view.schedule().at(stamp.trusted),
         });
         self.note(stamp, what).await.map(drop)
     }

@@ -367,3 +367,14 @@ async fn a_difference_the_cursor_hides_is_found_by_the_digest() {
     pair.feed.told(|told| told.wrong_digest = true);
     assert!(matches!(pair.node().pull_once().await, Err(PullFailed::WrongSnapshot)));
 }
+
+#[tokio::test]
+async fn hours_of_a_weekday_travel_with_the_settings() {
+    let pair = Pair::pulled().await;
+    let hours = |day: &str| pair.node().roster().schedule().on(day.parse().unwrap()).checkin_end.to_string();
+    assert_eq!(hours("2026-11-20"), "07:30:00", "a cloud that says nothing of it");
+    let values = BTreeMap::from([("weekday_hours".to_owned(), "5=07:00-11:30".to_owned())]);
+    pair.feed.put(entity::SETTINGS, "", Some(&SettingsBody { version: 4, values }));
+    pair.node().pull_once().await.unwrap();
+    assert_eq!((hours("2026-11-20").as_str(), hours("2026-11-19").as_str()), ("07:00:00", "07:30:00"));
+}

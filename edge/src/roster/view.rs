@@ -6,7 +6,7 @@ use hadir_shared::{
     card::Card,
     ids::{ClassId, InstitutionId, UserId},
     qr::QrKey,
-    rules::status::Schedule,
+    rules::timetable::Timetable,
     settings::Settings,
     sign::PublicKey,
     time::{Millis, SchoolDay},
@@ -165,7 +165,7 @@ impl View {
         std::iter::once(&membership.cloud_key).chain(&self.keys.cloud)
     }
 
-    pub fn schedule(&self) -> &Schedule {
+    pub fn schedule(&self) -> &Timetable {
         &self.settings.schedule
     }
 

@@ -97,8 +97,9 @@ pub async fn check_in(
     // Only for a token that is shown now: a stranger who makes addresses up must not use up the tickets of those who come.
     let is_good = web.node.is_token(&token, at);
     let arrival = if is_good { web.arrivals.issue(web.node.ids(), &token, at) } else { String::new() };
-    let schedule = *web.node.roster().schedule();
-    let direction = direction_by_hours(&schedule, web.node.trusted_now().time);
+    let now = web.node.trusted_now().time;
+    let schedule = web.node.roster().schedule().at(now);
+    let direction = direction_by_hours(&schedule, now);
     page(&CheckIn { school: school(&web), token, arrival, direction, zone: schedule.zone })
 }
 

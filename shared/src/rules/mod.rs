@@ -7,4 +7,5 @@ pub mod fence;
 pub mod recap;
 pub mod school_days;
 pub mod status;
+pub mod timetable;
 pub mod undo;

@@ -13,10 +13,7 @@ use std::{
     ops::AddAssign,
 };
 
-use super::{
-    school_days::SchoolDays,
-    status::{Schedule, Status},
-};
+use super::{school_days::SchoolDays, status::Status, timetable::Timetable};
 use crate::{
     ids::UserId,
     time::{Millis, Month, SchoolDay},
@@ -263,17 +260,17 @@ pub fn counted_days(
     month: Month,
     school_days: &SchoolDays,
     holidays: &BTreeSet<SchoolDay>,
-    schedule: &Schedule,
+    timetable: &Timetable,
     now: Millis,
 ) -> Vec<SchoolDay> {
-    let Some(through) = through(month, schedule, now) else { return Vec::new() };
+    let Some(through) = through(month, timetable, now) else { return Vec::new() };
     month.days().filter(|day| *day <= through && school_days.include(*day, holidays)).collect()
 }
 
 /// The last day of a month that is over; `None` while none is.
-pub fn through(month: Month, schedule: &Schedule, now: Millis) -> Option<SchoolDay> {
-    let today = schedule.zone.day(now);
-    let closed = schedule.zone.time_of_day(now) >= schedule.checkout_start;
+pub fn through(month: Month, timetable: &Timetable, now: Millis) -> Option<SchoolDay> {
+    let today = timetable.zone.day(now);
+    let closed = timetable.zone.time_of_day(now) >= timetable.on(today).checkout_start;
     let over = |day: &SchoolDay| *day < today || (*day == today && closed);
     month.days().take_while(over).last()
 }

@@ -40,7 +40,7 @@ pub async fn mark(
     event: EventId,
     now: Millis,
 ) -> sqlx::Result<u64> {
-    let at = settings.schedule.zone.instant(day, settings.schedule.checkin_end);
+    let at = settings.schedule.zone.instant(day, settings.schedule.on(day).checkin_end);
     tx.query_split(
         "INSERT INTO attendance (institution_id, user_id, day, type, status, late_minutes, early_minutes, claimed_at,
             trusted_at, time_grade, qr_token_used, class_id, rules_version, event_id, created_at)
@@ -100,7 +100,7 @@ pub async fn mark_one(
     event: EventId,
     now: Millis,
 ) -> sqlx::Result<u64> {
-    let at = settings.schedule.zone.instant(day, settings.schedule.checkin_end);
+    let at = settings.schedule.zone.instant(day, settings.schedule.on(day).checkin_end);
     tx.query(
         "INSERT INTO attendance (institution_id, user_id, day, type, status, late_minutes, early_minutes, claimed_at,
             trusted_at, time_grade, qr_token_used, class_id, rules_version, event_id, created_at)

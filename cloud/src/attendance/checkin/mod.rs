@@ -18,10 +18,10 @@ use hadir_shared::{
     qr,
     rules::{
         fence::{Position, Verdict},
-        status::{Direction, Schedule},
+        status::Direction,
     },
     settings::Settings,
-    time::{Grade, Millis, SchoolDay},
+    time::{Grade, Millis, SchoolDay, Zone},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -194,7 +194,7 @@ async fn enter(
 ) -> Result<Result<Online, Earlier>, Fail> {
     let mut tx = app.db.write(whose.institution).await?;
     if direction == Direction::CheckOut {
-        must_have_come(&mut tx, whose.institution, whose.user, &settings.schedule, at).await?;
+        must_have_come(&mut tx, whose.institution, whose.user, settings.schedule.zone, at).await?;
     }
     if let Some(photo) = seen.photo {
         files::record(&mut tx, app, whose.institution, whose.user, photo).await?;
@@ -211,7 +211,7 @@ async fn enter(
         photo_path: seen.photo.map(Kept::path),
         token: seen.token,
         class: whose.class,
-        schedule: settings.schedule,
+        schedule: settings.schedule.at(at),
         device: None,
         gate: None,
         operator: whose.operator,
@@ -234,10 +234,10 @@ pub async fn must_have_come(
     tx: &mut Tx,
     institution: InstitutionId,
     user: UserId,
-    schedule: &Schedule,
+    zone: Zone,
     at: Millis,
 ) -> Result<(), Fail> {
-    match records::of_day(tx, institution, user, schedule.zone.day(at), Direction::CheckIn).await? {
+    match records::of_day(tx, institution, user, zone.day(at), Direction::CheckIn).await? {
         Some(_) => Ok(()),
         None => Err(Fail::bad_request("Anda belum melakukan absen masuk hari ini")),
     }

@@ -364,3 +364,31 @@ async fn who_guesses_for_many_has_one_budget() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_friday_with_hours_of_its_own_is_judged_by_them() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        choose(&t, &school, "weekday_hours", "5=06:30-11:30").await;
+        let (_, token) = t.signed_in(school.id, "2001", seed::TEACHER).await;
+        // 2025-11-21, 06:45: a Friday.
+        let qr = shown(&t, &school, START).await;
+        let came = t.post("/api/attendance/checkin", Some(&token), punch(&qr, HERE)).await;
+        assert_eq!(
+            (&came.body["data"]["status"], &came.body["data"]["late_minutes"]),
+            (&json!("terlambat"), &json!(15))
+        );
+        let leaves = START.plus_seconds(4 * 3600 + 30 * 60);
+        t.clock.set(leaves);
+        let qr = shown(&t, &school, leaves).await;
+        let went = t.post("/api/attendance/checkout", Some(&token), punch(&qr, HERE)).await;
+        assert_eq!(went.body["data"]["early_minutes"], 15, "11:15 is before 11:30: {}", went.body);
+
+        t.clock.set(START.plus_seconds(24 * 3600));
+        let saturday = shown(&t, &school, START.plus_seconds(24 * 3600)).await;
+        let token = t.login("2001").await;
+        let came = t.post("/api/attendance/checkin", Some(&token), punch(&saturday, HERE)).await;
+        assert_eq!(came.body["data"]["status"], "hadir", "{}: Saturday has the usual hours", t.on);
+    })
+    .await;
+}

@@ -84,7 +84,7 @@ pub fn open_since(settings: &Settings, holidays: &BTreeSet<SchoolDay>, now: Mill
     let schedule = &settings.schedule;
     let day = schedule.zone.day(now);
     let opens = schedule.zone.instant(day, settings.checkin_start);
-    let closes = schedule.zone.instant(day, schedule.checkout_start);
+    let closes = schedule.zone.instant(day, schedule.on(day).checkout_start);
     (settings.school_days.include(day, holidays) && opens <= now && now < closes).then_some(opens)
 }
 

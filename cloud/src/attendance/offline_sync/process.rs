@@ -117,7 +117,7 @@ async fn prepare(
         class,
         position: item.position,
         fence: settings.fence.as_ref().zip(item.position).map(|(fence, position)| judge(fence, position)),
-        schedule: settings.schedule,
+        schedule: settings.schedule.on(day),
     };
     let stamp = Stamp {
         claimed: item.at,

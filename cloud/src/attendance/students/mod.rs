@@ -168,7 +168,7 @@ async fn scan(
         photo_path: photo.as_ref().map(Kept::path),
         token: presented.token,
         class,
-        schedule: settings.schedule,
+        schedule: settings.schedule.on(day),
         device: None,
         gate: None,
         operator: Some(who.user),
@@ -189,8 +189,8 @@ async fn enter(
     let mut tx = app.db.write(institution).await?;
     let student = candidate.user;
     if candidate.direction == Direction::CheckOut {
-        let (schedule, at) = (candidate.schedule, candidate.trusted);
-        checkin::must_have_come(&mut tx, institution, student, &schedule, at).await?;
+        let (zone, at) = (candidate.schedule.zone, candidate.trusted);
+        checkin::must_have_come(&mut tx, institution, student, zone, at).await?;
     }
     let entered = records::enter(&mut tx, institution, candidate, app.now()).await?;
     if let Entered::New(_) = entered {
@@ -309,7 +309,7 @@ fn marked(
     day: SchoolDay,
     settings: &Settings,
 ) -> Candidate {
-    let at = settings.schedule.zone.instant(day, settings.schedule.checkin_end);
+    let at = settings.schedule.zone.instant(day, settings.schedule.on(day).checkin_end);
     Candidate {
         event: EventId(app.ids.uuid(app.now())),
         user: student,
@@ -322,7 +322,7 @@ fn marked(
         photo_path: None,
         token: format!("BULK:{by}"),
         class: Some(class),
-        schedule: settings.schedule,
+        schedule: settings.schedule.on(day),
         device: None,
         gate: None,
         operator: Some(by),

@@ -209,7 +209,7 @@ async fn now(web: Web, name: Option<String>) -> Result<GateState, Fail> {
         zone: zone.name(),
         zone_name: zone.abbreviation(now.time),
         time_grade: now.grade.as_str(),
-        direction: direction_by_hours(roster.schedule(), now.time),
+        direction: direction_by_hours(&roster.schedule().at(now.time), now.time),
         counts: web.node.counts(roster.day(now.time)).await?,
         pending: status.pending,
         oldest_pending: status.oldest_pending,
