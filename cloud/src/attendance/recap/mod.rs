@@ -43,9 +43,10 @@ use crate::{
     app::App,
     db::Tx,
     fail::Fail,
-    http::{Allowed, Params, Permission as _, Segment, describe::says},
+    http::{Allowed, Member, Params, Permission as _, Segment, describe::says},
 };
 
+pub mod page;
 mod paper;
 mod pdf;
 mod store;
@@ -203,18 +204,9 @@ async fn of_class(
     Segment(id): Segment<ClassId>,
     Params(asked): Params<Asked>,
 ) -> Result<Shown<OfClass>, Fail> {
-    let mut tx = app.db.read(who.institution).await?;
-    let class = classes::find(&mut tx, who.institution, id).await?;
-    let leads = class.homeroom_teacher_id == Some(who.user.0);
-    if !leads && !who.may(ReadSchoolRecap::CODE) {
-        return Err(Fail::denied("Anda hanya dapat melihat rekap kelas yang Anda ampu"));
-    }
-    let month = Known::load(&mut tx, &app, who.institution, asked.month, Some(id)).await?;
-    let teacher = teachers(&mut tx, who.institution, std::slice::from_ref(&class)).await?;
-    drop(tx);
-    let recap = month.class(class, &teacher);
+    let (recap, made_at) = class_recap(&app, &who, id, asked.month).await?;
     let name = format!("rekap-{}-{}", slug(&recap.class.name), recap.head.month);
-    shown(asked.format, name, month.made_at, recap, paper::of_class).await
+    shown(asked.format, name, made_at, recap, paper::of_class).await
 }
 
 async fn of_school(
@@ -222,14 +214,36 @@ async fn of_school(
     who: Allowed<ReadSchoolRecap>,
     Params(asked): Params<Asked>,
 ) -> Result<Shown<OfSchool>, Fail> {
+    let (recap, made_at) = school_recap(&app, &who, asked.month).await?;
+    let name = format!("rekap-sekolah-{}", recap.head.month);
+    shown(asked.format, name, made_at, recap, paper::of_school).await
+}
+
+/// A class's recap, for whoever may see it, and when files of it were made.
+async fn class_recap(
+    app: &App,
+    who: &Member,
+    id: ClassId,
+    month: Option<Month>,
+) -> Result<(OfClass, Millis), Fail> {
     let mut tx = app.db.read(who.institution).await?;
-    let month = Known::load(&mut tx, &app, who.institution, asked.month, None).await?;
+    let class = classes::find(&mut tx, who.institution, id).await?;
+    let leads = class.homeroom_teacher_id == Some(who.user.0);
+    if !leads && !who.may(ReadSchoolRecap::CODE) {
+        return Err(Fail::denied("Anda hanya dapat melihat rekap kelas yang Anda ampu"));
+    }
+    let month = Known::load(&mut tx, app, who.institution, month, Some(id)).await?;
+    let teacher = teachers(&mut tx, who.institution, std::slice::from_ref(&class)).await?;
+    Ok((month.class(class, &teacher), month.made_at))
+}
+
+/// The school's, for whoever was let in, and when files of it were made.
+async fn school_recap(app: &App, who: &Member, month: Option<Month>) -> Result<(OfSchool, Millis), Fail> {
+    let mut tx = app.db.read(who.institution).await?;
+    let month = Known::load(&mut tx, app, who.institution, month, None).await?;
     let classes = classes::all(&mut tx, who.institution).await?;
     let teachers = teachers(&mut tx, who.institution, &classes).await?;
-    drop(tx);
-    let recap = month.school(classes, &teachers);
-    let name = format!("rekap-sekolah-{}", recap.head.month);
-    shown(asked.format, name, month.made_at, recap, paper::of_school).await
+    Ok((month.school(classes, &teachers), month.made_at))
 }
 
 /// All that is known of a month, of a class or of every class.
