@@ -88,9 +88,12 @@ CREATE TABLE sessions (
     created_at    BIGINT NOT NULL,
     last_seen_at  BIGINT NOT NULL,
     expires_at    BIGINT NOT NULL,
-    revoked_at    BIGINT
+    revoked_at    BIGINT,
+    assurance     TEXT NOT NULL CHECK (assurance IN ('password', 'second_factor')),
+    parent_id     UUID                                        -- the session of the browser it came from, with which it ends
 );
 CREATE INDEX sessions_by_user ON sessions (user_id, created_at);
+CREATE INDEX sessions_by_parent ON sessions (parent_id) WHERE parent_id IS NOT NULL;
 
 -- Rotating; the use of a spent one revokes its session, and so its whole family.
 CREATE TABLE refresh_tokens (
@@ -114,9 +117,33 @@ CREATE TABLE one_time_codes (
     PRIMARY KEY (user_id, purpose)
 );
 
+-- The second factor: a secret that an authenticator app shares (RFC 6238), and codes on paper for the day it is lost.
+CREATE TABLE totp_secrets (
+    user_id      BIGINT PRIMARY KEY REFERENCES users (id),
+    secret       TEXT NOT NULL,                               -- sealed with the deployment's key
+    confirmed_at BIGINT,                                      -- NULL: shown, and not proved yet
+    last_step    BIGINT NOT NULL,                             -- a code works once: only a later step is taken
+    created_at   BIGINT NOT NULL
+);
+
+CREATE TABLE recovery_codes (
+    user_id   BIGINT NOT NULL REFERENCES users (id),
+    code_hash TEXT NOT NULL,
+    used_at   BIGINT,
+    PRIMARY KEY (user_id, code_hash)
+);
+
+-- Whoever has one of these roles in the institution does nothing without a second factor.
+CREATE TABLE second_factor_roles (
+    institution_id BIGINT NOT NULL REFERENCES institutions (id),
+    role_id        BIGINT NOT NULL REFERENCES roles (id),
+    created_at     BIGINT NOT NULL,
+    PRIMARY KEY (institution_id, role_id)
+);
+
 -- Failed logins, by account and by address. Never permanent: an account waits longer, and says no more than that.
 CREATE TABLE login_throttles (
-    subject        TEXT PRIMARY KEY,                          -- 'account:…' or 'address:…'
+    subject        TEXT PRIMARY KEY,                          -- 'account:…', 'address:…', 'totp:…', 'prove:…'
     failures       BIGINT NOT NULL,
     window_ends_at BIGINT NOT NULL,
     blocked_until  BIGINT NOT NULL

@@ -41,6 +41,7 @@ mod qrcode;
 mod recap;
 mod records;
 pub mod roster;
+mod second_factor;
 pub mod settings;
 mod students;
 #[cfg(test)]
@@ -81,6 +82,7 @@ fn api() -> ApiRouter<App> {
         .merge(qrcode::routes())
         .merge(recap::routes())
         .merge(roster::routes())
+        .merge(second_factor::routes())
         .merge(settings::routes())
         .merge(students::routes())
         .merge(users::routes())

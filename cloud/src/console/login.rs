@@ -3,6 +3,8 @@
 //! What always holds: the session of before is not taken over (the cookie is made anew); where one goes on to is a path of
 //! this host; the form is good only for the browser it was given to; the words of a refusal are the same whatever was wrong.
 
+use std::net::IpAddr;
+
 use askama::Template;
 use axum::{
     extract::State,
@@ -15,7 +17,7 @@ use super::{
     csrf, error,
     form::Form,
     page::{POLICY, html_with},
-    session,
+    second, session,
     visit::Guest,
     words::{self, Lang, cookie},
 };
@@ -24,11 +26,14 @@ use crate::{
     db::Cloud,
     fail::Fail,
     http::{ClientAddress, Origin, Params},
-    identity::{Attempt, Key, NewSession, login, session as sessions, user},
+    identity::{self, Attempt, Entered, Key, NewSession, Proof, SignedIn, device, session as sessions, user},
 };
 
 /// Binds a form to the browser it was given to, before anybody is signed in.
 const FORM_COOKIE: &str = "__Host-hadir-form";
+/// Lets its owner past the wait that others caused by guessing at his account. It signs nobody in.
+const DEVICE_COOKIE: &str = "__Host-hadir-device";
+const DEVICE_S: i64 = 400 * 24 * 3600;
 /// A login or password is not longer, in bytes: what is longer is wrong without being looked at.
 const LONGEST: usize = 256;
 
@@ -44,9 +49,32 @@ struct LoginPage {
     is_secure: bool,
 }
 
+/// The second half of a login: the password was right.
+#[derive(Template)]
+#[template(path = "console/code.html")]
+struct CodePage {
+    lang: Lang,
+    csrf: String,
+    next: String,
+    ticket: String,
+    said: Option<String>,
+}
+
 #[derive(Deserialize)]
 pub struct Asked {
     next: Option<String>,
+    /// Asks even who is signed in.
+    again: Option<String>,
+    /// Who it may be, as other software believes.
+    hint: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Coded {
+    ticket: Option<String>,
+    code: Option<String>,
+    next: Option<String>,
+    csrf: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -64,10 +92,11 @@ pub async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Fail> {
     let next = safe(asked.next.as_deref());
-    if session::caller(&app, &headers).await.is_ok() {
+    if asked.again.is_none() && session::caller(&app, &headers).await.is_ok() {
         return Ok(Redirect::to(&next).into_response());
     }
-    form(&app, &origin, &headers, StatusCode::OK, next, String::new(), None)
+    let hint = asked.hint.filter(|hint| hint.len() <= LONGEST).unwrap_or_default();
+    form(&app, &origin, &headers, StatusCode::OK, next, hint, None)
 }
 
 pub async fn enter(
@@ -76,36 +105,92 @@ pub async fn enter(
     ClientAddress(address): ClientAddress,
     Form { filled, headers }: Form<Filled>,
 ) -> Result<Response, Fail> {
-    let given_to = cookie(&headers, FORM_COOKIE).unwrap_or_default();
-    csrf::check(&app, given_to, filled.csrf.as_deref().filter(|_| !given_to.is_empty()), &headers)?;
+    is_own_form(&app, &headers, filled.csrf.as_deref())?;
     let next = safe(filled.next.as_deref());
     let name = filled.login.unwrap_or_default().trim().to_owned();
     let password = filled.password.unwrap_or_default();
-    let new = NewSession {
-        client: session::CLIENT,
-        address,
-        user_agent: headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()),
-        life_ms: session::LIFE_MS,
-    };
     let entered = if name.is_empty() || name.len() > LONGEST || password.len() > LONGEST {
         Err(Fail::BadCredentials)
     } else {
-        let attempt = Attempt { key: key(&app, &name).await?, password: &password, session: new };
-        login(&app, &attempt, |_| Ok(())).await
+        let session = new_session(address, &headers);
+        let attempt = Attempt { key: key(&app, &name).await?, password: &password, session };
+        let proof = Proof { code: None, device: cookie(&headers, DEVICE_COOKIE), may_set_up: true };
+        identity::enter(&app, &attempt, proof, |_| Ok(())).await
     };
     match entered {
-        Ok(signed_in) => {
-            let mut response = Redirect::to(&next).into_response();
-            let cookie = session::cookie_of(&app, &signed_in.caller)?;
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-            response.headers_mut().append(header::SET_COOKIE, form_cookie("", 0)?);
-            Ok(response)
-        }
+        Ok(Entered::In(signed_in)) => welcome(&app, &signed_in, &next),
+        Ok(Entered::Half(ticket)) => code_form(&app, &headers, StatusCode::OK, next, ticket, None),
         Err(fail @ (Fail::BadCredentials | Fail::TooMany { .. } | Fail::Unavailable { .. })) => {
             form(&app, &origin, &headers, fail.status(), next, name, Some(&fail))
         }
         Err(fail) => Err(fail),
     }
+}
+
+pub async fn with_code(
+    State(app): State<App>,
+    origin: Origin,
+    ClientAddress(address): ClientAddress,
+    Form { filled, headers }: Form<Coded>,
+) -> Result<Response, Fail> {
+    is_own_form(&app, &headers, filled.csrf.as_deref())?;
+    let next = safe(filled.next.as_deref());
+    let (ticket, code) = (filled.ticket.unwrap_or_default(), filled.code.unwrap_or_default());
+    let session = new_session(address, &headers);
+    match identity::finish(&app, &ticket, &code, &session, |_| Ok(())).await {
+        Ok(signed_in) => welcome(&app, &signed_in, &next),
+        Err(fail @ (Fail::Invalid(_) | Fail::TooMany { .. })) => {
+            code_form(&app, &headers, fail.status(), next, ticket, Some(&fail))
+        }
+        // The ticket is too old: the password again.
+        Err(fail @ Fail::BadCredentials) => {
+            form(&app, &origin, &headers, fail.status(), next, String::new(), Some(&fail))
+        }
+        Err(fail) => Err(fail),
+    }
+}
+
+/// Fails with [`Fail::Denied`] when the form was given to another browser.
+fn is_own_form(app: &App, headers: &HeaderMap, given: Option<&str>) -> Result<(), Fail> {
+    let given_to = cookie(headers, FORM_COOKIE).unwrap_or_default();
+    csrf::check(app, given_to, given.filter(|_| !given_to.is_empty()), headers)
+}
+
+fn new_session(address: IpAddr, headers: &HeaderMap) -> NewSession<'_> {
+    NewSession {
+        client: session::CLIENT,
+        address,
+        user_agent: headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()),
+        life_ms: session::LIFE_MS,
+    }
+}
+
+/// On to where he wanted to go; who still has to set up a second factor goes there first.
+fn welcome(app: &App, signed_in: &SignedIn, next: &str) -> Result<Response, Fail> {
+    let who = &signed_in.caller;
+    let to = if who.is_half { second::url(next) } else { next.to_owned() };
+    let mut response = Redirect::to(&to).into_response();
+    let device = device::token(app, who.uuid);
+    for cookie in
+        [session::cookie_of(app, who)?, form_cookie("", 0)?, own_cookie(DEVICE_COOKIE, &device, DEVICE_S)?]
+    {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+fn code_form(
+    app: &App,
+    headers: &HeaderMap,
+    status: StatusCode,
+    next: String,
+    ticket: String,
+    failed: Option<&Fail>,
+) -> Result<Response, Fail> {
+    let lang = Lang::of(headers);
+    let csrf = csrf::token(app, cookie(headers, FORM_COOKIE).unwrap_or_default());
+    let said = failed.map(|fail| second::said(fail, lang));
+    html_with(status, POLICY, &CodePage { lang, csrf, next, ticket, said })
 }
 
 /// By which of his names somebody signs in: what has an `@` is an address, what is somebody's number is a number.
@@ -146,7 +231,11 @@ fn is_secure(origin: &str) -> bool {
 }
 
 fn form_cookie(value: &str, seconds: i64) -> Result<HeaderValue, Fail> {
-    let text = format!("{FORM_COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}");
+    own_cookie(FORM_COOKIE, value, seconds)
+}
+
+fn own_cookie(name: &str, value: &str, seconds: i64) -> Result<HeaderValue, Fail> {
+    let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}");
     HeaderValue::from_str(&text).map_err(|e| anyhow::Error::from(e).into())
 }
 
@@ -188,7 +277,6 @@ pub struct Chosen {
 /// Changes nothing but how the next page is worded, so it asks for no proof.
 pub async fn language(Form { filled, .. }: Form<Chosen>) -> Result<Response, Fail> {
     let lang = Lang::parse(filled.language.as_deref().unwrap_or_default());
-    let text = format!("{}={}; Path=/; Secure; SameSite=Lax; Max-Age=31536000", words::COOKIE, lang.code());
-    let cookie = HeaderValue::from_str(&text).map_err(anyhow::Error::from)?;
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&safe(filled.next.as_deref()))).into_response())
+    Ok(([(header::SET_COOKIE, words::remember(lang))], Redirect::to(&safe(filled.next.as_deref())))
+        .into_response())
 }

@@ -17,7 +17,8 @@
 //! | route | what |
 //! |---|---|
 //! | `GET /console` | on to the visitor's school, or the schools there are |
-//! | `GET, POST /console/login` | signing in; the same for other software's sign-in |
+//! | `GET, POST /console/login` | signing in, with a code where one is needed; the same for other software's sign-in |
+//! | `GET, POST /console/second-factor` | one's own second factor |
 //! | `POST /console/logout`, `POST /console/language` | |
 //! | `GET /console/{school}/…` | the pages |
 //! | `GET /console/{school}/events` | tells open pages that there is something new |
@@ -47,6 +48,7 @@ mod home;
 mod live;
 mod login;
 mod page;
+pub mod second;
 pub mod session;
 mod shell;
 mod store;
@@ -71,6 +73,8 @@ pub const EVERY_SCHOOL: &str = "sso.institutions.write";
 pub fn routes(app: &App, pages: Pages) -> Router<App> {
     let signing_in = Router::new()
         .route("/login", get(login::show).post(login::enter))
+        .route("/login/code", post(login::with_code))
+        .route("/second-factor", get(second::show).post(second::change))
         .route("/logout", post(login::leave))
         .route("/language", post(login::language))
         .layer(DefaultBodyLimit::max(AUTH_BODY_LIMIT));

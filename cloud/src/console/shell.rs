@@ -92,6 +92,7 @@ const PLACES: &[(&str, &str, &[Place])] = &[
         "Administration",
         &[
             ("/settings", "Pengaturan", "Settings", "attendance.settings.write"),
+            ("/second-factor", "Verifikasi dua langkah", "Second factor", "attendance.settings.write"),
             ("/roles", "Peran", "Roles", "attendance.users.write"),
             ("/sessions", "Sesi", "Sessions", "attendance.console.use"),
             ("/audit", "Jejak audit", "Audit log", "attendance.audit.read"),

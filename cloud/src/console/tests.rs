@@ -96,7 +96,7 @@ fn set_cookie(headers: &HeaderMap, name: &str) -> String {
 }
 
 /// The login page's cookie and token.
-async fn form(t: &TestApp) -> (String, String) {
+pub async fn form(t: &TestApp) -> (String, String) {
     let page = t
         .send(Request::get("/console/login").header("host", "konsol.test").body(Body::empty()).unwrap())
         .await;
@@ -106,7 +106,7 @@ async fn form(t: &TestApp) -> (String, String) {
     (format!("__Host-hadir-form={}", set_cookie(&page.headers, "__Host-hadir-form")), csrf)
 }
 
-async fn enter(t: &TestApp, cookie: &str, csrf: &str, login: &str, password: &str, next: &str) -> Answer {
+pub async fn enter(t: &TestApp, cookie: &str, csrf: &str, login: &str, password: &str, next: &str) -> Answer {
     let body = form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("login", login), ("password", password), ("next", next), ("csrf", csrf)])
         .finish();

@@ -9,7 +9,7 @@ use axum::{
 };
 use hadir_shared::ids::InstitutionId;
 
-use super::{EVERY_SCHOOL, USE, session, shell::Shell, store, words::Lang};
+use super::{EVERY_SCHOOL, USE, second, session, shell::Shell, store, words::Lang};
 use crate::{
     app::App,
     db::Cloud,
@@ -45,6 +45,8 @@ impl<P> Deref for Visit<P> {
 #[derive(Debug)]
 pub enum Refused {
     SignIn(String),
+    /// He has to set up a second factor first.
+    SetUp(String),
     Failed(Fail),
 }
 
@@ -58,6 +60,7 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
             Self::SignIn(here) => Redirect::to(&login_url(&here)).into_response(),
+            Self::SetUp(here) => Redirect::to(&second::url(&here)).into_response(),
             Self::Failed(fail) => fail.into_response(),
         }
     }
@@ -74,6 +77,9 @@ impl<P: Permission> FromRequestParts<App> for Visit<P> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
         let caller = signed_in(parts, app).await?;
+        if caller.is_half {
+            return Err(Refused::SetUp(here(parts)));
+        }
         let institution = school_of(parts, app).await?;
         let member = member(app, caller, institution).await?;
         let school =

@@ -1,7 +1,7 @@
 //! Two languages. Both texts of a word stand together where it is used; which is shown is the visitor's choice, kept in a
 //! cookie, so that a page is in his language before any script runs.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use chrono::{Datelike as _, NaiveDate};
 use hadir_shared::time::SchoolDay;
 
@@ -139,6 +139,14 @@ impl Lang {
             b => format!("{} kB", self.number(b / 1_000)),
         }
     }
+}
+
+/// Keeps the choice for a year.
+pub fn remember(lang: Lang) -> HeaderValue {
+    HeaderValue::from_static(match lang {
+        Lang::Id => "hadir-language=id; Path=/; Secure; SameSite=Lax; Max-Age=31536000",
+        Lang::En => "hadir-language=en; Path=/; Secure; SameSite=Lax; Max-Age=31536000",
+    })
 }
 
 /// The value of a cookie.

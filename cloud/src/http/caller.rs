@@ -14,7 +14,10 @@ use crate::{
     identity::Caller,
 };
 
-/// Anybody who is signed in, to whatever school or to none.
+/// What somebody reads who still has to set up a second factor.
+const HALF: &str = "Akun Anda wajib memakai verifikasi dua langkah: aktifkan dahulu di konsol";
+
+/// Anybody who is signed in, to whatever school or to none; with a second factor, if his role asks for one.
 impl FromRequestParts<App> for Caller {
     type Rejection = Fail;
 
@@ -24,7 +27,8 @@ impl FromRequestParts<App> for Caller {
             return Ok(caller.clone());
         }
         let token = bearer(parts).ok_or(Fail::Unauthenticated(NoSession::Missing))?;
-        app.identity.caller(app, token).await
+        let who = app.identity.caller(app, token).await?;
+        if who.is_half { Err(Fail::denied(HALF)) } else { Ok(who) }
     }
 }
 

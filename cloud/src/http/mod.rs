@@ -57,6 +57,17 @@ pub fn speak(router: Router<App>, render: fn(&Fail) -> Response) -> Router<App> 
     speak_beside(router, Router::new(), render)
 }
 
+/// As [`speak`], for routes that stand beside others of the same path: what is none of theirs is left to those.
+pub fn speak_part(router: Router<App>, render: fn(&Fail) -> Response) -> Router<App> {
+    router
+        .method_not_allowed_fallback(async || Fail::WrongMethod)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(RequestDecompressionLayer::new())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(|request, next| within(TIME_LIMIT, request, next)))
+        .layer(map_response(move |response| async move { word(response, render) }))
+}
+
 /// As [`speak`]. The bodies of `raw` come as they travelled, compressed or not, because they are signed so.
 pub fn speak_beside(router: Router<App>, raw: Router<App>, render: fn(&Fail) -> Response) -> Router<App> {
     router

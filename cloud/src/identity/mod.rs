@@ -6,6 +6,7 @@
 //! - a token is good only while its session is: revoking the session ends it everywhere within [`CACHE_MS`];
 //! - a user's `token_version` is in every token: raising it ends them all;
 //! - who may not sign in any more (user or institution inactive) has no caller, whatever token he holds;
+//! - who has a second factor signs in with it, through every module; whose role asks for one does nothing without it;
 //! - a role works only in a service that the user's institution has;
 //! - every change of state here leaves an audit row in its own transaction.
 //!
@@ -14,6 +15,7 @@
 use std::sync::Arc;
 
 use hadir_shared::time::Millis;
+use uuid::Uuid;
 
 use crate::{
     app::App,
@@ -27,10 +29,12 @@ use crate::{
 
 pub mod audit;
 pub mod code;
+pub mod device;
 pub mod keys;
 mod login;
 pub mod password;
 pub mod refresh;
+pub mod second;
 pub mod seed;
 pub mod session;
 mod store;
@@ -42,8 +46,8 @@ pub mod user;
 
 pub use audit::{Actor, Entry, audit};
 pub use keys::{Alg, KeyRing};
-pub use login::{Attempt, Key, SignedIn, login, prove};
-pub use session::{Caller, NewSession};
+pub use login::{Attempt, Entered, Key, Proof, SignedIn, enter, finish, login, login_with, prove};
+pub use session::{Assurance, Caller, NewSession};
 pub use token::{AUDIENCE, Claims, Rules};
 pub use user::{NewUser, User};
 
@@ -80,13 +84,23 @@ impl Identity {
     /// Who holds this access token. Fails with [`Fail::Unauthenticated`].
     pub async fn caller(&self, app: &App, token: &str) -> Result<Caller, Fail> {
         let claims = self.0.keys.verify(app, token).await?;
-        session::caller(app, &self.0.cache, &claims).await
+        self.holder(app, claims.sid, claims.sub, claims.ver).await
+    }
+
+    /// Who holds a token that names this session, user and version: for tokens of other kinds. Fails likewise.
+    pub async fn holder(&self, app: &App, session: Uuid, user: Uuid, version: i64) -> Result<Caller, Fail> {
+        session::caller(app, &self.0.cache, session, user, version).await
     }
 
     /// Call after a commit that changed a session, a user, a role or an institution: this node forgets what it knew.
     pub fn forget(&self) {
         self.0.cache.clear();
     }
+}
+
+/// Compares in a time that does not tell how much of it is right.
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
 /// Sessions are kept this long after their end, for their owner's list of past logins.

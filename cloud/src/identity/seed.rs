@@ -70,6 +70,7 @@ pub const PERMISSIONS: &[(&str, &str, &[i64])] = &[
     ("ATTENDANCE", "attendance.audit.read", &[PRINCIPAL, ADMIN]),
     ("ATTENDANCE", "attendance.jobs.read", &[ADMIN]),
     ("SSO", "sso.institutions.write", &[SUPER_ADMIN]),
+    ("SSO", "sso.clients.write", &[SUPER_ADMIN]),
 ];
 
 /// Idempotent, and safe when several nodes do it at once.

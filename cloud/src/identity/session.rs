@@ -46,6 +46,11 @@ pub struct Who {
     pub session: Uuid,
     pub token_version: i64,
     pub expires_at: Millis,
+    /// When he signed in.
+    pub since: Millis,
+    pub assurance: Assurance,
+    /// A role of his asks for a second factor, which he has not given: he may do nothing but set one up.
+    pub is_half: bool,
     last_seen_at: Millis,
     /// Service code → role, in the services that the user's institution has.
     pub roles: BTreeMap<String, Role>,
@@ -94,6 +99,30 @@ pub struct NewSession<'a> {
     pub life_ms: i64,
 }
 
+/// How sure it is that it is he.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assurance {
+    Password,
+    SecondFactor,
+}
+
+impl Assurance {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::SecondFactor => "second_factor",
+        }
+    }
+}
+
+/// What a session follows from.
+#[derive(Debug, Clone, Copy)]
+pub struct From {
+    pub assurance: Assurance,
+    /// The session it ends with.
+    pub parent: Option<Uuid>,
+}
+
 /// A session as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Listed {
@@ -110,10 +139,16 @@ pub struct Listed {
 }
 
 /// Makes a session of a user who has proved who he is, and its caller.
-pub async fn open(tx: &mut Tx, app: &App, user: UserId, new: &NewSession<'_>) -> Result<Caller, Fail> {
+pub async fn open(
+    tx: &mut Tx,
+    app: &App,
+    user: UserId,
+    new: &NewSession<'_>,
+    from: From,
+) -> Result<Caller, Fail> {
     let now = app.now();
     let id = app.ids.random_uuid();
-    store::insert_session(tx, id, user, new, now).await?;
+    store::insert_session(tx, id, user, new, &from, now).await?;
     audit(
         tx,
         app,
@@ -155,11 +190,12 @@ pub async fn list(tx: &mut Tx, user: UserId, now: Millis) -> Result<Vec<Listed>,
     Ok(store::sessions(tx, user, now).await?)
 }
 
-/// Ends one session of a user. `false`: there is no such living session of his. Afterwards: commit, then
+/// Ends one session of a user, and what came from it. `false`: there is no such living session of his. Afterwards: commit, then
 /// [`super::Identity::forget`].
 pub async fn revoke(tx: &mut Tx, app: &App, user: UserId, session: Uuid) -> Result<bool, Fail> {
     let ended = store::revoke_session(tx, user, session, app.now()).await? == 1;
     if ended {
+        store::revoke_children(tx, user, session, app.now()).await?;
         audit(
             tx,
             app,
@@ -191,13 +227,19 @@ pub async fn revoke_all(
 }
 
 /// Who a token's session belongs to, from memory if seen a moment ago.
-pub(super) async fn caller(app: &App, cache: &Cache, claims: &Claims) -> Result<Caller, Fail> {
+pub(super) async fn caller(
+    app: &App,
+    cache: &Cache,
+    session: Uuid,
+    user: Uuid,
+    version: i64,
+) -> Result<Caller, Fail> {
     let now = app.now();
-    let who = match cache.get(claims.sid, now) {
+    let who = match cache.get(session, now) {
         Some(who) => who,
-        None => fetch(app, cache, claims.sid, now).await?,
+        None => fetch(app, cache, session, now).await?,
     };
-    if who.uuid != claims.sub || who.token_version != claims.ver {
+    if who.uuid != user || who.token_version != version {
         return Err(Fail::Unauthenticated(NoSession::Invalid));
     }
     if who.expires_at <= now {
@@ -207,7 +249,7 @@ pub(super) async fn caller(app: &App, cache: &Cache, claims: &Claims) -> Result<
 }
 
 /// The caller of a session that is neither revoked nor over, whose user may sign in.
-pub(super) async fn living(tx: &mut Tx, session: Uuid, now: Millis) -> Result<Caller, Fail> {
+pub async fn living(tx: &mut Tx, session: Uuid, now: Millis) -> Result<Caller, Fail> {
     let row = store::session(tx, session).await?.ok_or(Fail::Unauthenticated(NoSession::Invalid))?;
     if row.revoked_at.is_some() || !row.is_active {
         return Err(Fail::Unauthenticated(NoSession::Invalid));
@@ -234,8 +276,15 @@ async fn fetch(app: &App, cache: &Cache, session: Uuid, now: Millis) -> Result<C
 }
 
 async fn load(tx: &mut Tx, session: Uuid, row: store::SessionRow) -> Result<Caller, Fail> {
-    let roles = store::roles_of(tx, UserId(row.user_id)).await?;
-    let permissions = store::permissions_of(tx, UserId(row.user_id)).await?;
+    let assurance =
+        if row.assurance == "second_factor" { Assurance::SecondFactor } else { Assurance::Password };
+    let is_half = row.needs_second && assurance == Assurance::Password;
+    let (roles, permissions) = if is_half {
+        (Vec::new(), Vec::new())
+    } else {
+        let user = UserId(row.user_id);
+        (store::roles_of(tx, user).await?, store::permissions_of(tx, user).await?)
+    };
     Ok(Caller(Arc::new(Who {
         user: UserId(row.user_id),
         uuid: row.uuid,
@@ -244,6 +293,9 @@ async fn load(tx: &mut Tx, session: Uuid, row: store::SessionRow) -> Result<Call
         session,
         token_version: row.token_version,
         expires_at: Millis(row.expires_at),
+        since: Millis(row.created_at),
+        assurance,
+        is_half,
         last_seen_at: Millis(row.last_seen_at),
         roles: roles.into_iter().map(|(service, id, code)| (service, Role { id, code })).collect(),
         permissions: permissions.into_iter().map(|(code,)| code).collect(),

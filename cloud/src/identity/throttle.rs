@@ -4,8 +4,9 @@
 //! - an attempt is counted before the password is looked at, so that parallel guesses do not get past the count;
 //! - after five failures an account waits 30 s, then twice as long each time, 15 minutes at most; an attempt during the wait
 //!   neither counts nor prolongs it, and is answered like a wrong password;
-//! - from an address at which the user has signed in before, the account's wait does not apply (it has its own), so that
-//!   a stranger who keeps guessing cannot keep a teacher out;
+//! - on a device on which the user has signed in before ([`super::device`]), or else from an address at which he has, the
+//!   account's wait does not apply (each has its own), so that a stranger who keeps guessing cannot keep a teacher out;
+//! - a second factor has a count of its own: five wrong codes, and a quarter of an hour nobody is asked for one;
 //! - an address has a large budget of failures (a school is one address), and only that budget answers "too many".
 
 use std::{net::IpAddr, time::Duration};
@@ -34,6 +35,7 @@ pub(super) async fn count(
     tx: &mut Tx,
     login: &str,
     user: Option<UserId>,
+    device: Option<&str>,
     address: IpAddr,
     now: Millis,
 ) -> Result<Option<Counted>, Fail> {
@@ -41,11 +43,13 @@ pub(super) async fn count(
     if let Some(until) = store::blocked_until(tx, &place, now).await? {
         return Err(too_many(until, now));
     }
-    let known = match user {
-        Some(user) => store::has_session_from(tx, user, &address.to_string()).await?,
-        None => false,
+    let account = match (user, device) {
+        (Some(_), Some(device)) => format!("account:{login}#{device}"),
+        (Some(user), None) if store::has_session_from(tx, user, &address.to_string()).await? => {
+            format!("account:{login}@{address}")
+        }
+        _ => format!("account:{login}"),
     };
-    let account = if known { format!("account:{login}@{address}") } else { format!("account:{login}") };
     let Some(failures) = store::count_failure(tx, &account, now, now.plus_millis(ACCOUNT_WINDOW_MS)).await?
     else {
         return Ok(None);
@@ -71,6 +75,39 @@ impl Counted {
         store::uncount_failure(tx, &self.address).await?;
         Ok(())
     }
+}
+
+/// One try at a second factor, or at the password of somebody who is signed in already.
+pub(super) struct Guess(String);
+
+impl Guess {
+    pub(super) async fn succeeded(&self, tx: &mut Tx) -> Result<(), Fail> {
+        store::forget_failures(tx, &self.0).await?;
+        Ok(())
+    }
+}
+
+/// Counts a try at a second factor. Fails with [`Fail::TooMany`] after five wrong ones.
+pub(super) async fn second(tx: &mut Tx, user: UserId, now: Millis) -> Result<Guess, Fail> {
+    strictly(tx, format!("totp:{user}"), now).await
+}
+
+/// Counts a try at the password of somebody who is signed in. Fails with [`Fail::TooMany`] after five wrong ones.
+pub(super) async fn prove(tx: &mut Tx, user: UserId, now: Millis) -> Result<Guess, Fail> {
+    strictly(tx, format!("prove:{user}"), now).await
+}
+
+async fn strictly(tx: &mut Tx, subject: String, now: Millis) -> Result<Guess, Fail> {
+    let until = now.plus_millis(LONGEST_WAIT_MS);
+    let counted = store::count_failure(tx, &subject, now, now.plus_millis(ACCOUNT_WINDOW_MS)).await?;
+    let Some(failures) = counted else {
+        let until = store::blocked_until(tx, &subject, now).await?.unwrap_or(until);
+        return Err(too_many(until, now));
+    };
+    if failures >= FREE_FAILURES {
+        store::block(tx, &subject, until).await?;
+    }
+    Ok(Guess(subject))
 }
 
 /// Whose budget an address draws on: its own, or that of the /64 that one IPv6 customer has for himself.

@@ -28,7 +28,7 @@ use crate::{
         AUTH_BODY_LIMIT, Allowed, Body, Check, ClientAddress, Permission as _,
         describe::{public, says},
     },
-    identity::{self, Attempt, Caller, Key, NewSession, User, password, session, user},
+    identity::{self, Attempt, Caller, Key, NewSession, Proof, User, password, session, user},
 };
 
 #[cfg(test)]
@@ -77,6 +77,8 @@ pub struct Account {
 struct Login {
     nisn_nip_nik: Option<String>,
     password: Option<String>,
+    /// The six digits of the authenticator app, or a recovery code: of whoever has a second factor.
+    otp: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -118,7 +120,8 @@ async fn login(
     let life_ms = app.config.session_days * DAY_MS;
     let session = NewSession { client: "attendance", address, user_agent, life_ms };
     let attempt = Attempt { key: Key::Number(&number), password: &password, session };
-    let signed_in = identity::login(&app, &attempt, admit).await?;
+    let proof = Proof { code: login.otp.as_deref(), ..Proof::default() };
+    let signed_in = identity::login_with(&app, &attempt, proof, admit).await?;
     let user = account(signed_in.user, &signed_in.caller);
     Ok(Said("Login berhasil", LoggedIn { user, token: signed_in.token }))
 }

@@ -57,6 +57,7 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
             | "/api/student-qr-cards"
             | "/api/offline-sync"
             | "/api/settings"
+            | "/api/second-factor"
             | "/api/dashboard"
             | "/api/users"
             | "/api/edge-devices"
@@ -164,6 +165,7 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
         })),
         ("GET", "/api/offline-sync/roster/chunks/{hash}") => key(&"0".repeat(64)),
         ("POST", "/api/edge-devices/{id}/revoke") => key(&s.device.to_string()),
+        ("PUT", "/api/second-factor") => json(json!({"pegawai": false})),
         ("GET", "/api/settings/{key}") => key("attendance_radius"),
         ("PUT", "/api/settings/{key}") => {
             ("attendance_radius".into(), Content::Json(json!({"value": "150"})))

@@ -76,7 +76,7 @@ pub fn asks(operation: &Operation) -> &'static str {
         ("GET", _) if starts("/api/edge-devices") => "attendance.devices.read",
         (_, _) if starts("/api/edge-devices") => "attendance.devices.write",
         (_, _) if starts("/api/student-attendance") => "attendance.students.scan",
-        (_, _) if starts("/api/settings") => "attendance.settings.write",
+        (_, _) if starts("/api/settings") || starts("/api/second-factor") => "attendance.settings.write",
         (_, _) if starts("/api/users") => "attendance.users.write",
         ("POST" | "PUT" | "DELETE", _) if starts("/api/announcements") => "attendance.announcements.write",
         ("POST" | "PUT" | "DELETE", _) if starts("/api/holidays") => "attendance.holidays.write",

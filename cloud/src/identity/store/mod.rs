@@ -7,12 +7,14 @@ use crate::db::Tx;
 mod guesses;
 mod keys;
 mod roles;
+mod second;
 mod sessions;
 mod users;
 
 pub use guesses::*;
 pub use keys::*;
 pub use roles::*;
+pub use second::*;
 pub use sessions::*;
 pub use users::*;
 

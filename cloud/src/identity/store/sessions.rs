@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     db::Tx,
-    identity::session::{Listed, NewSession},
+    identity::session::{Assurance, From, Listed, NewSession},
 };
 
 #[derive(Debug, FromRow)]
@@ -21,6 +21,10 @@ pub struct SessionRow {
     pub token_version: i64,
     /// The user, and the institution if there is one.
     pub is_active: bool,
+    pub created_at: i64,
+    pub assurance: String,
+    /// A role of his asks for a second factor in his institution.
+    pub needs_second: bool,
 }
 
 pub async fn insert_session(
@@ -28,12 +32,14 @@ pub async fn insert_session(
     id: Uuid,
     user: UserId,
     new: &NewSession<'_>,
+    from: &From,
     now: Millis,
 ) -> sqlx::Result<u64> {
     let user_agent: Option<String> = new.user_agent.map(|agent| agent.chars().take(255).collect());
     tx.query(
-        "INSERT INTO sessions (id, user_id, client, user_agent, address, created_at, last_seen_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
+        "INSERT INTO sessions (id, user_id, client, user_agent, address, created_at, last_seen_at, expires_at,
+            assurance, parent_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)",
     )
     .bind(id)
     .bind(user.0)
@@ -42,6 +48,8 @@ pub async fn insert_session(
     .bind(new.address.to_string())
     .bind(now.0)
     .bind(now.plus_millis(new.life_ms).0)
+    .bind(from.assurance.code())
+    .bind(from.parent)
     .run()
     .await
 }
@@ -49,7 +57,9 @@ pub async fn insert_session(
 pub async fn session(tx: &mut Tx, id: Uuid) -> sqlx::Result<Option<SessionRow>> {
     tx.query(
         "SELECT s.user_id, s.expires_at, s.last_seen_at, s.revoked_at, u.uuid, u.institution_id, u.name, u.token_version,
-            u.is_active AND COALESCE(i.is_active, TRUE) AS is_active
+            u.is_active AND COALESCE(i.is_active, TRUE) AS is_active, s.created_at, s.assurance,
+            EXISTS (SELECT 1 FROM user_roles r JOIN second_factor_roles f ON f.role_id = r.role_id
+                WHERE r.user_id = u.id AND f.institution_id = u.institution_id) AS needs_second
          FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN institutions i ON i.id = u.institution_id
          WHERE s.id = $1",
     )
@@ -96,6 +106,22 @@ pub async fn revoke_session(tx: &mut Tx, user: UserId, id: Uuid, now: Millis) ->
         .await
 }
 
+/// What came from a session ends with it.
+pub async fn revoke_children(tx: &mut Tx, user: UserId, parent: Uuid, now: Millis) -> sqlx::Result<u64> {
+    tx.query(
+        "UPDATE sessions SET revoked_at = $3 WHERE parent_id = $2 AND user_id = $1 AND revoked_at IS NULL",
+    )
+    .bind(user.0)
+    .bind(parent)
+    .bind(now.0)
+    .run()
+    .await
+}
+
+pub async fn set_assurance(tx: &mut Tx, id: Uuid, assurance: Assurance) -> sqlx::Result<u64> {
+    tx.query("UPDATE sessions SET assurance = $2 WHERE id = $1").bind(id).bind(assurance.code()).run().await
+}
+
 pub async fn revoke_sessions(
     tx: &mut Tx,
     user: UserId,
@@ -117,6 +143,7 @@ pub async fn revoke_sessions(
 pub struct RefreshRow {
     pub session_id: Uuid,
     pub user_id: i64,
+    pub client: String,
     pub expires_at: i64,
     pub used_at: Option<i64>,
 }
@@ -144,7 +171,7 @@ pub async fn insert_refresh(
 
 pub async fn refresh(tx: &mut Tx, hash: &str) -> sqlx::Result<Option<RefreshRow>> {
     tx.query(
-        "SELECT r.session_id, s.user_id, r.expires_at, r.used_at
+        "SELECT r.session_id, s.user_id, s.client, r.expires_at, r.used_at
          FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id WHERE r.token_hash = $1",
     )
     .bind(hash)

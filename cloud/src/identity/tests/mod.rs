@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod keys;
+mod second;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
@@ -137,8 +138,8 @@ fn a_signed_token_must_say_everything() {
     let key =
         jsonwebtoken::DecodingKey::from_ed_components(&BASE64URL_NOPAD.encode(public.as_bytes())).unwrap();
     let now = START.0 / 1000;
-    let good = json!({"iss": "hadir-cloud", "sub": uuid::Uuid::nil(), "aud": "hadir", "sid": uuid::Uuid::nil(),
-        "jti": uuid::Uuid::nil(), "iat": now, "exp": now + 60, "ver": 0});
+    let good = json!({"iss": "hadir-cloud", "sub": Uuid::nil(), "aud": "hadir", "sid": Uuid::nil(),
+        "jti": Uuid::nil(), "iat": now, "exp": now + 60, "ver": 0});
     let verify = |claims: &Value, typ: Option<&str>| {
         let header =
             Header { typ: typ.map(Into::into), kid: Some("k".into()), ..Header::new(Algorithm::EdDSA) };
@@ -356,7 +357,7 @@ async fn guessing_is_slowed_and_the_owner_is_not_shut_out() {
 
 async fn count(t: &TestApp, login: &str, address: IpAddr) -> Result<bool, Fail> {
     let mut tx = t.app.db.write(Cloud).await.unwrap();
-    let counted = throttle::count(&mut tx, login, None, address, t.app.now()).await;
+    let counted = throttle::count(&mut tx, login, None, None, address, t.app.now()).await;
     tx.commit().await.unwrap();
     counted.map(|counted| counted.is_some())
 }
@@ -430,13 +431,14 @@ async fn a_spent_refresh_token_ends_its_family() {
         let signed = sign_in(&t, "2001").await;
         let bystander = sign_in(&t, "2001").await;
         let first = refresh_token(&t, &signed.caller).await;
-        let second = refresh::rotate(&t.app, &first, WEEK_MS).await.unwrap();
+        assert!(refresh::rotate(&t.app, "oidc", &first, WEEK_MS).await.is_err(), "{}: another's", t.on);
+        let second = refresh::rotate(&t.app, "test", &first, WEEK_MS).await.unwrap();
         assert_eq!(second.caller.session, signed.caller.session, "{}", t.on);
-        let third = refresh::rotate(&t.app, &second.token, WEEK_MS).await.unwrap();
+        let third = refresh::rotate(&t.app, "test", &second.token, WEEK_MS).await.unwrap();
         t.clock.advance_ms(refresh::GRACE_MS);
-        assert!(refresh::rotate(&t.app, &first, WEEK_MS).await.is_err(), "{}: used twice", t.on);
+        assert!(refresh::rotate(&t.app, "test", &first, WEEK_MS).await.is_err(), "{}: used twice", t.on);
         assert!(
-            refresh::rotate(&t.app, &third.token, WEEK_MS).await.is_err(),
+            refresh::rotate(&t.app, "test", &third.token, WEEK_MS).await.is_err(),
             "{}: the thief's or ours: both end",
             t.on
         );
@@ -460,19 +462,19 @@ async fn a_refresh_whose_answer_was_lost_may_be_repeated_for_a_moment() {
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..20 {
             let (app, first) = (t.app.clone(), first.clone());
-            tasks.spawn(async move { refresh::rotate(&app, &first, WEEK_MS).await.unwrap().token });
+            tasks.spawn(async move { refresh::rotate(&app, "test", &first, WEEK_MS).await.unwrap().token });
         }
         let mut successors = tasks.join_all().await;
         successors.dedup();
         assert_eq!(successors.len(), 1, "{}: twenty at once get one successor", t.on);
-        let second = refresh::rotate(&t.app, &successors[0], WEEK_MS).await.unwrap();
+        let second = refresh::rotate(&t.app, "test", &successors[0], WEEK_MS).await.unwrap();
         assert!(
-            refresh::rotate(&t.app, &first, WEEK_MS).await.is_err(),
+            refresh::rotate(&t.app, "test", &first, WEEK_MS).await.is_err(),
             "{}: only the immediate predecessor",
             t.on
         );
         assert!(
-            refresh::rotate(&t.app, &second.token, WEEK_MS).await.is_err(),
+            refresh::rotate(&t.app, "test", &second.token, WEEK_MS).await.is_err(),
             "{}: and the family is over",
             t.on
         );
@@ -485,24 +487,24 @@ async fn a_refresh_token_dies_with_its_time_its_session_and_its_user() {
     TestApp::both(async |t| {
         let school = t.institution("SMAN1").await;
         let user = t.user(school, "2001", seed::TEACHER).await;
-        assert!(refresh::rotate(&t.app, "made up", WEEK_MS).await.is_err());
+        assert!(refresh::rotate(&t.app, "test", "made up", WEEK_MS).await.is_err());
         let signed = sign_in(&t, "2001").await;
         let token = refresh_token(&t, &signed.caller).await;
         commit(&t, async |tx| {
             assert!(session::revoke(tx, &t.app, user, signed.caller.session).await.unwrap());
         })
         .await;
-        assert!(refresh::rotate(&t.app, &token, WEEK_MS).await.is_err(), "{}: signed out", t.on);
+        assert!(refresh::rotate(&t.app, "test", &token, WEEK_MS).await.is_err(), "{}: signed out", t.on);
         let token = refresh_token(&t, &sign_in(&t, "2001").await.caller).await;
         t.clock.advance_ms(DAY_MS);
         assert!(
-            refresh::rotate(&t.app, &token, WEEK_MS).await.is_err(),
+            refresh::rotate(&t.app, "test", &token, WEEK_MS).await.is_err(),
             "{}: not longer than its session",
             t.on
         );
         let token = refresh_token(&t, &sign_in(&t, "2001").await.caller).await;
         commit(&t, async |tx| user::set_active(tx, &t.app, Actor::System, user, false).await.unwrap()).await;
-        assert!(refresh::rotate(&t.app, &token, WEEK_MS).await.is_err(), "{}: inactive", t.on);
+        assert!(refresh::rotate(&t.app, "test", &token, WEEK_MS).await.is_err(), "{}: inactive", t.on);
     })
     .await;
 }
