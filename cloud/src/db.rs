@@ -29,6 +29,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "jobs", include_str!("../../migrations/cloud/0002_jobs.sql")),
     (3, "attendance", include_str!("../../migrations/cloud/0003_attendance.sql")),
     (4, "sync", include_str!("../../migrations/cloud/0004_sync.sql")),
+    (5, "oidc", include_str!("../../migrations/cloud/0005_oidc.sql")),
 ];
 
 /// What stands behind the migrations on PostgreSQL.

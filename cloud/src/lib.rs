@@ -13,6 +13,7 @@ pub mod fail;
 pub mod http;
 pub mod identity;
 pub mod jobs;
+pub mod oidc;
 pub mod ops;
 pub mod print;
 pub mod seal;
@@ -29,6 +30,8 @@ use jobs::{Kinds, Schedule, Scheduled};
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(ops::routes())
+        .merge(oidc::routes())
+        .merge(oidc::pages())
         .nest("/docs", docs::routes())
         .nest("/console", console::routes(&app, attendance::pages()))
         .route("/console/", console::slash())
@@ -59,6 +62,7 @@ pub const TIMETABLE: &[Schedule] = &[
         cron: "0 5 19 * * *",
         work: Scheduled::Parts(identity::keys::turn::keep),
     },
+    Schedule { name: "oidc.purge", cron: "0 15 19 * * *", work: Scheduled::Whole(oidc::purge) },
     Schedule { name: "jobs.purge", cron: "0 10 19 * * *", work: Scheduled::Whole(jobs::purge) },
     Schedule {
         name: "roster.purge",

@@ -8,6 +8,7 @@ use crate::config::{self, Config};
 
 mod admin;
 mod backup;
+mod clients;
 mod demo;
 mod doctor;
 mod edge;
@@ -44,6 +45,9 @@ enum Command {
     /// The schools' boxes.
     #[command(subcommand)]
     Edge(edge::Command),
+    /// The software that lets people sign in here (OpenID Connect).
+    #[command(subcommand)]
+    Clients(clients::Command),
     /// The keys that sign tokens.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -144,6 +148,7 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Admin(command) => admin::run(config, command).await,
         Command::Backup(args) => backup::run(config, args).await,
         Command::Edge(command) => edge::run(config, command).await,
+        Command::Clients(command) => clients::run(config, command).await,
         Command::Keys(command) => keys::run(config, command).await,
         Command::Doctor => doctor::run(&config).await,
         Command::Openapi(_) | Command::Config(ConfigCommand::Show) => Ok(()),
