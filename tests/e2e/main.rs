@@ -19,6 +19,7 @@ mod https;
 mod install;
 mod ledger;
 mod lost_reply;
+mod oidc;
 mod outage;
 mod poison;
 mod portal;

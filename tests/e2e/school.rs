@@ -54,9 +54,21 @@ pub struct Cloud {
 impl Cloud {
     /// With the demo school loaded, its classes of `class_size` students.
     pub async fn start(engine: Engine, class_size: usize) -> anyhow::Result<Self> {
+        Self::set_up(engine, class_size, false).await
+    }
+
+    /// As [`Cloud::start`], with a public address, as other software's sign-in needs one; its classes are small.
+    pub async fn start_as_provider(engine: Engine) -> anyhow::Result<Self> {
+        Self::set_up(engine, 2, true).await
+    }
+
+    async fn set_up(engine: Engine, class_size: usize, is_public: bool) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
         let address = format!("127.0.0.1:{}", free_port()?);
         let mut plan = Plan::cloud(folder.path())?.with("LISTEN", &address);
+        if is_public {
+            plan = plan.with("PUBLIC_URL", &format!("http://{address}"));
+        }
         let (database, server) = match engine {
             Engine::Sqlite => (None, None),
             Engine::Postgres => fresh_database().await.map(|(database, server)| (Some(database), server))?,

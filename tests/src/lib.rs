@@ -9,6 +9,7 @@
 //! | [`cards`], [`frames`] | student cards as they are printed, and as a camera sees them |
 //! | [`boxes`] | a box without a box: signed batches made by hand |
 //! | [`browser`] | a real browser |
+//! | [`relying`] | software that lets people sign in, which nobody here wrote |
 //!
 //! Invariant: whatever is started here listens on 127.0.0.1 at a free port, and ends with the value that started it.
 
@@ -20,6 +21,7 @@ pub mod frames;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod relying;
 pub mod school;
 
 /// The machine's wall clock, for tools, which have no [`hadir_shared::time::Clock`] handed to them.

@@ -39,6 +39,15 @@ pub async fn quiet(mut command: Command) -> anyhow::Result<()> {
     finish(command).await.map(drop)
 }
 
+/// As [`quiet`]; what it says on its standard output is the answer.
+///
+/// # Errors
+/// As [`shown`], or when that is no text.
+pub async fn output(mut command: Command) -> anyhow::Result<String> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ok(String::from_utf8(finish(command).await?.stdout)?)
+}
+
 async fn finish(mut command: Command) -> anyhow::Result<Output> {
     let name = command.as_std().get_program().display().to_string();
     let child = command

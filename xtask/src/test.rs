@@ -4,7 +4,7 @@
 //! says what to install and ends with status 69. PostgreSQL is private and temporary, and stopped by its id.
 
 use clap::Args;
-use hadir_tests::{browser, postgres, process};
+use hadir_tests::{browser, postgres, process, relying};
 
 use crate::{
     EX_UNAVAILABLE, Exit, check, fuzz,
@@ -57,8 +57,14 @@ const NEEDS: &[Need] = &[
     Need {
         what: "npm",
         package: "npm",
-        why: "fetches axe-core, which looks for what keeps people from using a page",
-        is_here: || on_path("npm") || browser::axe_file().exists(),
+        why: "fetches axe-core, which looks for what keeps people from using a page, and a relying party",
+        is_here: || on_path("npm"),
+    },
+    Need {
+        what: "python3 with venv",
+        package: "python3-venv",
+        why: "the other relying party",
+        is_here: || on_path("python3"),
     },
 ];
 
@@ -68,6 +74,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return fuzz::run(!arguments.no_install).await;
     }
     fetch_axe().await?;
+    fetch_relying_parties().await?;
     let mut summary = Summary::default();
     // First the programs, with every target: clippy aside, nothing after this compiles anything.
     let build = ["build", "--workspace", "--all-targets"];
@@ -140,6 +147,25 @@ async fn fetch_axe() -> anyhow::Result<()> {
     quiet(command("tar", &["-xzf", &archive, "-C", &place, "package/axe.min.js"])).await
 }
 
+/// Puts the two relying parties beside what cargo builds.
+async fn fetch_relying_parties() -> anyhow::Result<()> {
+    let folder = relying::folder();
+    if folder.join("complete").exists() {
+        return Ok(());
+    }
+    eprintln!("fetching {} and {}", relying::NODE.join(" "), relying::PYTHON.join(" "));
+    std::fs::create_dir_all(&folder)?;
+    let place = folder.display().to_string();
+    let npm = [&["install", "--silent", "--no-audit", "--no-fund", "--prefix", &place][..], &relying::NODE]
+        .concat();
+    quiet(command("npm", &npm)).await?;
+    let venv = relying::venv().display().to_string();
+    quiet(command("python3", &["-m", "venv", &venv])).await?;
+    let pip = format!("{venv}/bin/pip");
+    quiet(command(&pip, &[&["install", "--quiet"][..], &relying::PYTHON].concat())).await?;
+    Ok(std::fs::write(folder.join("complete"), "")?)
+}
+
 /// What is missing, why it is needed, and the one command that brings it.
 fn instructions(missing: &[&Need]) -> String {
     let lines: Vec<_> = missing.iter().map(|need| format!("  {} - {}", need.what, need.why)).collect();
@@ -161,7 +187,7 @@ mod tests {
         let text = instructions(&NEEDS.iter().collect::<Vec<_>>());
         assert!(text.contains("zbarimg - a second"), "{text}");
         assert!(
-            text.ends_with("apt-get install postgresql zbar-tools chromium chromium-driver npm"),
+            text.ends_with("apt-get install postgresql zbar-tools chromium chromium-driver npm python3-venv"),
             "{text}"
         );
     }

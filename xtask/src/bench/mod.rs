@@ -12,6 +12,7 @@ use crate::run::{command, shown};
 
 mod cloud;
 mod edge;
+mod identity;
 mod load;
 mod machine;
 mod raw;
@@ -41,6 +42,7 @@ enum Part {
     Edge,
     Cloud,
     Recap,
+    Identity,
 }
 
 /// One line of the budget.
@@ -106,6 +108,9 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if asked(Part::Recap) {
         rows.extend(recap::measure(&programs, folder.path(), scale).await?);
     }
+    if asked(Part::Identity) {
+        rows.extend(identity::measure(&programs, folder.path(), scale).await?);
+    }
     let table = table(&rows);
     print!("{table}");
     if !arguments.dry && arguments.only.is_none() {
@@ -122,6 +127,8 @@ async fn build() -> anyhow::Result<PathBuf> {
         &["build", "--release", "--quiet", "--package", "hadir-edge", "--package", "hadir-cloud"],
     ))
     .await?;
+    let caller = ["build", "--release", "--quiet", "--package", "hadir-cloud", "--example", "caller"];
+    shown(command("cargo", &caller)).await?;
     Ok(target().join("release"))
 }
 
