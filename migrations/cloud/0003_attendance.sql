@@ -112,7 +112,8 @@ CREATE TABLE announcements (
 CREATE INDEX announcements_by_institution ON announcements (institution_id, id);
 
 -- One check-in and one check-out per person and school day: the natural key. A row is never edited or deleted. Beside them
--- stand the absences (alpha) that were marked when a day was over; a check-in of that day that comes later supersedes one.
+-- stand the absences (alpha) that were marked when a day was over; a check-in of that day that comes later supersedes one. A
+-- row that a gate took back (attendance_voids) counts for nothing, and the next of its key has the next turn.
 CREATE TABLE attendance (
     id             $ID,
     institution_id BIGINT NOT NULL,
@@ -137,11 +138,33 @@ CREATE TABLE attendance (
     device_id      UUID,                                      -- NULL: recorded online, at the cloud itself
     gate           TEXT,
     operator_id    BIGINT,
+    turn           BIGINT NOT NULL DEFAULT 0,                 -- how many of this key were taken back before it came
     created_at     BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX attendance_natural_key ON attendance (institution_id, user_id, day, type) WHERE status <> 'alpha';
+CREATE UNIQUE INDEX attendance_natural_key ON attendance (institution_id, user_id, day, type, turn) WHERE status <> 'alpha';
 CREATE UNIQUE INDEX attendance_alpha_key ON attendance (institution_id, user_id, day, type) WHERE status = 'alpha';
 CREATE INDEX attendance_by_day ON attendance (institution_id, day, user_id);
+
+-- Scans that were taken back at their gate, within minutes: as if they had not been. A row beside the record, which stays.
+CREATE TABLE attendance_voids (
+    id             $ID,
+    institution_id BIGINT NOT NULL,
+    attendance_id  BIGINT REFERENCES attendance (id),         -- NULL: the scan was never in the books, and shall not come
+    device_id      UUID NOT NULL,                             -- of the scan and of its undo: nobody takes back another's
+    scan_event     UUID NOT NULL,
+    event_id       UUID NOT NULL,
+    user_id        BIGINT NOT NULL,
+    day            DATE NOT NULL,
+    type           TEXT NOT NULL CHECK (type IN ('checkin', 'checkout')),
+    reason         TEXT NOT NULL,
+    gate           TEXT NOT NULL,
+    operator_id    BIGINT,
+    trusted_at     BIGINT NOT NULL,
+    created_at     BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX attendance_voids_by_scan ON attendance_voids (institution_id, device_id, scan_event);
+CREATE UNIQUE INDEX attendance_voids_by_row ON attendance_voids (institution_id, attendance_id) WHERE attendance_id IS NOT NULL;
+CREATE INDEX attendance_voids_by_day ON attendance_voids (institution_id, user_id, day);
 
 -- What somebody decided about a person's day afterwards. Of several about one person, day and direction the last by id counts,
 -- over whatever was recorded before it or comes later.

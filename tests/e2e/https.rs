@@ -29,8 +29,8 @@ fn trusting(pem: &[u8]) -> Client {
 }
 
 /// As a telephone gets it: in clear, at the same port.
-pub async fn authority(running: &Program) -> Vec<u8> {
-    let address = secure(running).replace("https://", "http://");
+pub async fn authority(url: &str) -> Vec<u8> {
+    let address = url.replace("https://", "http://");
     let answer = reqwest::get(format!("{address}/ca.pem")).await.unwrap().error_for_status().unwrap();
     answer.bytes().await.unwrap().into()
 }
@@ -47,7 +47,7 @@ async fn a_device_that_trusts_the_box_once_trusts_it_after_every_start() {
     let folder = TempDir::new().unwrap();
     let plan = alone(&folder);
     let running = plan.start().await.unwrap();
-    let trusted = authority(&running).await;
+    let trusted = authority(secure(&running)).await;
     let client = trusting(&trusted);
     let gate = client.get(format!("{}/gate", secure(&running))).send().await.unwrap();
     assert_eq!(gate.status(), StatusCode::OK);
@@ -61,7 +61,7 @@ async fn a_device_that_trusts_the_box_once_trusts_it_after_every_start() {
     assert!(plan.run(&["config", "show"]).await.unwrap().contains("# fingerprint: "));
 
     let running = plan.start().await.unwrap();
-    assert_eq!(authority(&running).await, trusted);
+    assert_eq!(authority(secure(&running)).await, trusted);
     client.get(format!("{}/gate", secure(&running))).send().await.unwrap();
     running.stop().await.unwrap();
 }

@@ -51,7 +51,9 @@ pub enum Books {
 const KEPT: &str =
     "SELECT log_id, seq, body, hash, verdict FROM sync_records WHERE device_id = $1 ORDER BY id";
 const LINES: &str = "SELECT user_id, CAST(day AS TEXT) AS day, type AS direction, status, late_minutes, event_id FROM attendance \
-                     WHERE device_id = $1 ORDER BY user_id, day, type";
+                     WHERE device_id = $1 AND id NOT IN (SELECT attendance_id FROM attendance_voids WHERE attendance_id IS NOT NULL) \
+                     ORDER BY user_id, day, type";
+const LINES_OF_THE_BOX: &str = "SELECT user_id, day, direction, status, late_minutes, event FROM attendance ORDER BY user_id, day, direction";
 
 impl Books {
     /// Every record of a box, in the order they were taken in.
@@ -77,22 +79,13 @@ impl Books {
         })
     }
 
-    /// Every line that came from a box.
+    /// Every line that came from a box, and counts.
     pub async fn lines(&self, device: Uuid) -> anyhow::Result<Vec<Line>> {
         Ok(match self {
             Self::Sqlite(path) => {
                 let db = read_only(path)?;
                 let mut statement = db.prepare(LINES)?;
-                let rows = statement.query_map([device.as_bytes()], |row| {
-                    Ok(Line {
-                        user_id: row.get(0)?,
-                        day: row.get(1)?,
-                        direction: row.get(2)?,
-                        status: row.get(3)?,
-                        late_minutes: row.get(4)?,
-                        event_id: uuid(row, 5)?,
-                    })
-                })?;
+                let rows = statement.query_map([device.as_bytes()], line)?;
                 rows.collect::<Result<_, _>>()?
             }
             Self::Postgres(url) => {
@@ -100,6 +93,25 @@ impl Books {
             }
         })
     }
+}
+
+/// Every line of a box's own books, in the order of [`Books::lines`].
+pub fn lines_of_the_box(database: &Path) -> anyhow::Result<Vec<Line>> {
+    let db = read_only(database)?;
+    let mut statement = db.prepare(LINES_OF_THE_BOX)?;
+    let rows = statement.query_map([], line)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn line(row: &rusqlite::Row<'_>) -> rusqlite::Result<Line> {
+    Ok(Line {
+        user_id: row.get(0)?,
+        day: row.get(1)?,
+        direction: row.get(2)?,
+        status: row.get(3)?,
+        late_minutes: row.get(4)?,
+        event_id: uuid(row, 5)?,
+    })
 }
 
 /// The exact bytes and hashes of a box's own log, in order.
@@ -135,12 +147,21 @@ pub fn assert_chained(records: &[Kept]) {
     }
 }
 
-/// The books, worked out once more from the records: what came first stands.
+/// The books, worked out once more from the records: what came first stands, until it is taken back.
 pub fn recompute(records: &[Kept]) -> Vec<Line> {
     let mut books: BTreeMap<NaturalKey, (Content, Line)> = BTreeMap::new();
     for kept in records.iter().filter(|kept| kept.verdict != "refused" && kept.verdict != "quarantined") {
         let record: Record = serde_json::from_str(&kept.body).expect("a record that was understood");
-        let What::Scan(scan) = record.what else { continue };
+        let scan = match record.what {
+            What::Scan(scan) => scan,
+            What::Void(void) => {
+                let key = NaturalKey { user: void.user, day: void.day, direction: void.direction };
+                let gone = books.remove(&key).map(|(content, _)| content.event);
+                assert_eq!((gone, &*kept.verdict), (Some(void.scan), "stored"), "an undo of what stood");
+                continue;
+            }
+            _ => continue,
+        };
         let key = NaturalKey { user: scan.user, day: scan.day, direction: scan.direction };
         let arrival = NaturalKey { direction: Direction::CheckIn, ..key };
         let arrived = (scan.direction == Direction::CheckOut)

@@ -25,4 +25,5 @@ mod poison;
 mod portal;
 mod restore;
 mod school;
+mod undo;
 mod walkthroughs;

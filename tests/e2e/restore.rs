@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
-    ledger::{Kept, assert_chained, assert_equal_to_recomputation, log_of_the_box},
+    ledger::{Kept, assert_chained, assert_equal_to_recomputation, lines_of_the_box, log_of_the_box},
     school::{Card, Cloud, Edge, Engine, eventually, identity, on_both},
 };
 
@@ -121,6 +121,69 @@ async fn restored_alone(engine: Engine) {
     let records = cloud.books().records(device).await.unwrap();
     assert_chained(&records);
     books_hold(&cloud, device, &records, &cards[..50]).await;
+}
+
+/// The whole life of a box as an operator lives it, with every file where he has it: installed, started, enrolled, backed up,
+/// lost, drilled, restored, proved. A slip at the gate before the backup and one after it come through as slips.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_installed_box_is_enrolled_backed_up_lost_and_restored() {
+    on_both(whole_life).await;
+}
+
+async fn whole_life(engine: Engine) {
+    let cloud = Cloud::start(engine, 30).await.unwrap();
+    let cards = cloud.cards("5001").await.unwrap();
+    let mut edge = Edge::installed().await.unwrap();
+    assert_eq!(edge.status().await.unwrap()["device"], Value::Null, "it belongs to no school yet");
+    let code = cloud.plan.enrolment_code("SMAN1").await.unwrap();
+    edge.plan.run(&["enroll", "--cloud", &cloud.url(), "--code", &code]).await.unwrap();
+    let joined = async || edge.status().await.ok().filter(|status| !status["device"].is_null());
+    eventually("the running box notices that it was enrolled", joined).await.unwrap();
+
+    let aside = TempDir::new().unwrap();
+    let file = aside.path().join("edge.tar.zst");
+    green(&edge, &cards[..20]).await;
+    take_back(&edge, &cards[0]).await;
+    edge.plan.run(&["backup", text(&file)]).await.unwrap();
+    green(&edge, &cards[20..30]).await;
+    take_back(&edge, &cards[29]).await;
+    let before = edge.drained().await.unwrap();
+    let (device, log) = identity(&before).unwrap();
+    edge.kill().await.unwrap();
+    std::fs::remove_dir_all(edge.data_dir()).unwrap();
+
+    let place = aside.path().join("drilled");
+    let drilled = edge.plan.run(&["drill", "--from", text(&file), "--into", text(&place)]).await.unwrap();
+    assert_eq!(row(&drilled, log)[4..], ["yes"], "{drilled}");
+    edge.plan.run(&["restore", text(&file)]).await.unwrap();
+    edge.plan.run(&["verify"]).await.unwrap();
+    edge.resume().await.unwrap();
+    // Whom it showed green it knows; whom it took back it lets in, and once only.
+    assert_eq!(edge.scan(&cards[28].code, "checkin", "Gerbang 1").await.unwrap().outcome(), "sudah");
+    for slip in [&cards[0], &cards[29]] {
+        let again = edge.scan(&slip.code, "checkin", "Gerbang 1").await.unwrap();
+        assert_ne!(again.outcome(), "sudah", "{:?}", again.body);
+    }
+    green(&edge, &cards[30..40]).await;
+    let after = edge.drained().await.unwrap();
+    assert_eq!((&after["alarm"], &after["failed"]), (&Value::Null, &Value::Array(vec![])), "{after}");
+    assert_eq!(identity(&after).unwrap().0, device, "the same box");
+    edge.stop().await.unwrap();
+    edge.plan.run(&["verify"]).await.unwrap();
+
+    let records = cloud.books().records(device).await.unwrap();
+    assert_chained(&records);
+    assert!(records.iter().all(|record| record.verdict == "stored"), "no record came twice");
+    books_hold(&cloud, device, &records, &cards[..40]).await;
+    let lines = cloud.books().lines(device).await.unwrap();
+    assert_eq!(lines, lines_of_the_box(&edge.database()).unwrap(), "the books of both");
+}
+
+/// Takes the check-in of a card back that was shown green.
+async fn take_back(edge: &Edge, card: &Card) {
+    let latest = edge.latest().await.unwrap();
+    let one = latest.iter().find(|one| one["number"] == card.number).expect("one of the last scans");
+    assert_eq!(edge.undo(&one["event"]).await.unwrap().0, 200);
 }
 
 /// Every one of these cards is shown green.

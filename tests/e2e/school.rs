@@ -146,12 +146,33 @@ pub struct Card {
 pub struct Edge {
     pub plan: Plan,
     pub client: Client,
-    folder: TempDir,
+    data: PathBuf,
+    _folder: TempDir,
     address: String,
     program: Option<Program>,
 }
 
 impl Edge {
+    /// Installed as on a machine, into a folder, and running from there. It belongs to no school yet.
+    pub async fn installed() -> anyhow::Result<Self> {
+        let folder = TempDir::new()?;
+        let root = folder.path().to_path_buf();
+        Plan::edge(&root)?.run(&["install", "--root", &root.display().to_string()]).await?;
+        let (address, secure) =
+            (format!("127.0.0.1:{}", free_port()?), format!("127.0.0.1:{}", free_port()?));
+        let data = root.join("var/lib/hadir-edge");
+        let plan = Plan::edge_in(&root.join("usr/local/bin"), &data)
+            .with("CONFIG", &root.join("etc/hadir/edge.toml").display().to_string())
+            .with("LISTEN", &address)
+            .with("LISTEN_TLS", &secure)
+            .with("RETRY_BASE_MS", "50")
+            .with("RETRY_CAP_MS", "500")
+            .with("BALLAST_MIB", "1");
+        let mut edge = Self { plan, client: boxes::client()?, data, _folder: folder, address, program: None };
+        edge.resume().await?;
+        Ok(edge)
+    }
+
     /// Enrolled in SMAN1 through `url` (the cloud's, or a proxy's), and running.
     pub async fn enrol(cloud: &Cloud, url: &str) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
@@ -163,13 +184,21 @@ impl Edge {
             .with("BALLAST_MIB", "1");
         let code = cloud.plan.enrolment_code("SMAN1").await?;
         plan.run(&["enroll", "--cloud", url, "--code", &code]).await?;
-        let mut edge = Self { plan, client: boxes::client()?, folder, address, program: None };
+        let data = folder.path().to_path_buf();
+        let mut edge = Self { plan, client: boxes::client()?, data, _folder: folder, address, program: None };
         edge.resume().await?;
         Ok(edge)
     }
 
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Its address of HTTPS, where it was given one.
+    pub fn secure_url(&self) -> anyhow::Result<&str> {
+        let urls = self.program.as_ref().context("the box is not running")?.urls();
+        let secure = urls.iter().find(|url| url.starts_with("https://"));
+        secure.map(String::as_str).context("it does not speak HTTPS")
     }
 
     /// SIGKILL.
@@ -205,11 +234,11 @@ impl Edge {
 
     /// Where it keeps everything: what a test deletes when a box dies.
     pub fn data_dir(&self) -> &Path {
-        self.folder.path()
+        &self.data
     }
 
     pub fn database(&self) -> PathBuf {
-        self.folder.path().join("edge.db")
+        self.data.join("edge.db")
     }
 
     /// What the box says of itself.
@@ -222,6 +251,20 @@ impl Edge {
     /// One scan: the answer, or nothing when the box did not give one.
     pub async fn scan(&self, code: &str, direction: &str, gate: &str) -> Option<Answer> {
         scan(&self.client, &self.url(), code, direction, gate).await
+    }
+
+    /// The last scans, as its gate shows them.
+    pub async fn latest(&self) -> anyhow::Result<Vec<Value>> {
+        let answer = self.client.get(format!("{}/api/gate", self.url())).send().await?;
+        let mut body: Value = answer.error_for_status()?.json().await?;
+        Ok(serde_json::from_value(body["data"]["latest"].take())?)
+    }
+
+    /// Takes one of the last scans back; answers the status and the body.
+    pub async fn undo(&self, event: &Value) -> anyhow::Result<(u16, Value)> {
+        let body = json!({"event": event, "gate": "Gerbang 1"});
+        let answer = self.client.post(format!("{}/api/gate/undo", self.url())).json(&body).send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
     }
 
     /// Waits until nothing is left to acknowledge, and answers the status then.
@@ -244,6 +287,11 @@ impl Answer {
     /// The result's word: `hadir`, `terlambat`, `pulang`, `sudah`, …
     pub fn outcome(&self) -> &str {
         self.body["data"]["results"][0]["outcome"].as_str().unwrap_or_default()
+    }
+
+    /// The name of the record.
+    pub fn event(&self) -> &Value {
+        &self.body["data"]["results"][0]["event"]
     }
 
     /// Whether whoever stands at the gate was told that it is recorded, now or before.

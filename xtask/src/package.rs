@@ -44,8 +44,6 @@ const PACKAGES: &[Package] = &[
             ("systemd/hadir-edge.service", "usr/lib/systemd/system/hadir-edge.service", TEXT),
             ("systemd/hadir-edge-backup.service", "usr/lib/systemd/system/hadir-edge-backup.service", TEXT),
             ("systemd/hadir-edge-backup.timer", "usr/lib/systemd/system/hadir-edge-backup.timer", TEXT),
-            ("systemd/hadir-edge-backup.service", "usr/lib/systemd/system/hadir-edge-backup.service", TEXT),
-            ("systemd/hadir-edge-backup.timer", "usr/lib/systemd/system/hadir-edge-backup.timer", TEXT),
             ("packaging/edge/edge.toml", "etc/hadir/edge.toml", TEXT),
         ],
         conffiles: &["/etc/hadir/edge.toml"],
@@ -83,7 +81,8 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let out = target().join("package");
     fs::create_dir_all(&out)?;
     for package in PACKAGES {
-        let file = package.build(&out, &epoch).await.with_context(|| package.name)?;
+        let programs = target().join("release");
+        let file = package.build(&programs, &out, &epoch).await.with_context(|| package.name)?;
         println!("{} ({} bytes)", file.display(), fs::metadata(&file)?.len());
     }
     Ok(())
@@ -105,10 +104,11 @@ async fn said(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
 }
 
 impl Package {
-    async fn build(&self, out: &Path, epoch: &str) -> anyhow::Result<PathBuf> {
+    /// Packs the program of this name in a folder; the same program gives the same package, whenever and wherever.
+    async fn build(&self, programs: &Path, out: &Path, epoch: &str) -> anyhow::Result<PathBuf> {
         let staging = tempfile::tempdir()?;
         let root = staging.path().join(self.name);
-        let program = target().join("release").join(self.name);
+        let program = programs.join(self.name);
         put(&root, &format!("usr/bin/{}", self.name), &read(&program)?, PROGRAM)?;
         for (from, to, mode) in self.files {
             put(&root, to, &read(&workspace().join(from))?, *mode)?;
@@ -127,7 +127,8 @@ impl Package {
         let file = out.join(format!("{}_{version}_{architecture}.deb", self.name));
         let (root, to) = (root.display().to_string(), file.display().to_string());
         let mut build = command("dpkg-deb", &["--root-owner-group", "-Zxz", "--build", &root, &to]);
-        build.env("SOURCE_DATE_EPOCH", epoch);
+        // How many processors there are decides where several of xz's threads cut what they pack.
+        build.env("SOURCE_DATE_EPOCH", epoch).env("DPKG_DEB_THREADS_MAX", "1");
         quiet(build).await?;
         Ok(file)
     }
@@ -204,6 +205,41 @@ mod tests {
         assert!(libc_of(b"static").is_err());
     }
 
+    #[tokio::test]
+    async fn the_same_program_gives_the_same_package_whenever_it_is_packed() {
+        let folder = tempfile::tempdir().unwrap();
+        for package in PACKAGES {
+            let mut packed = Vec::new();
+            for (time, mode) in [("first", 0o755), ("second", 0o700)] {
+                let programs = folder.path().join(time);
+                fs::create_dir_all(&programs).unwrap();
+                let program = programs.join(package.name);
+                fs::write(&program, b"\x7fELF..GLIBC_2.34\0").unwrap();
+                fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
+                let file = package.build(&programs, &programs, "1700000000").await.unwrap();
+                packed.push((file.file_name().unwrap().to_owned(), fs::read(&file).unwrap()));
+                // Times in a package are whole seconds.
+                tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+            }
+            assert!(packed[0] == packed[1], "{} differs from itself", package.name);
+            let file = folder.path().join("first").join(&packed[0].0).display().to_string();
+            let listed = said("dpkg-deb", &["--contents", &file]).await.unwrap();
+            let mut paths: Vec<&str> =
+                listed.lines().filter_map(|line| line.split_whitespace().last()).collect();
+            assert!(
+                paths.iter().any(|path| path.ends_with(&format!("usr/bin/{}", package.name))),
+                "{listed}"
+            );
+            assert!(
+                listed.lines().all(|line| line.contains("root/root") && line.contains("2023-11-1")),
+                "{listed}"
+            );
+            let all = paths.len();
+            paths.dedup();
+            assert_eq!(paths.len(), all, "each file once: {listed}");
+        }
+    }
+
     #[test]
     fn every_file_a_package_names_is_there_and_every_conffile_among_them() {
         for package in PACKAGES {
@@ -212,6 +248,10 @@ mod tests {
             for path in files.chain(scripts).chain(DOCUMENTS.iter().map(|path| (*path).to_owned())) {
                 assert!(workspace().join(&path).is_file(), "{path}");
             }
+            let mut places: Vec<_> = package.files.iter().map(|(_, to, _)| *to).collect();
+            places.sort_unstable();
+            places.dedup();
+            assert_eq!(places.len(), package.files.len(), "{}: one file for each place", package.name);
             for conffile in package.conffiles {
                 assert!(package.files.iter().any(|(_, to, _)| format!("/{to}") == *conffile), "{conffile}");
             }

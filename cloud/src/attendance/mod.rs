@@ -46,6 +46,7 @@ pub mod settings;
 mod students;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod users;
 
 pub use pages::pages;

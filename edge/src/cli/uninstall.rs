@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::{
     Exit, Failed,
-    install::{DATA, Site, UNITS, USER, has_systemd, run_program, systemctl},
+    install::{DATA, Site, Systemd, USER, run_program},
 };
 use crate::{
     config::{Config, INSTALLED},
@@ -39,12 +39,15 @@ pub fn uninstall(asked: &Uninstall) -> Result<(), Failed> {
     if asked.purge_data && !asked.yes {
         ask(&site)?;
     }
-    stop(&site);
+    let systemd = Systemd::of(&site);
+    for unit in systemd.iter().flat_map(Systemd::stop) {
+        println!("stopped  {unit}");
+    }
     for file in site.brought() {
         remove(&file, |path| fs::remove_file(path))?;
     }
-    if site.is_live() && has_systemd() {
-        systemctl(&["daemon-reload"])?;
+    if let Some(systemd) = systemd {
+        systemd.reload()?;
     }
     let kept = [site.path(DATA), site.path(INSTALLED)];
     if asked.purge_data {
@@ -58,18 +61,6 @@ pub fn uninstall(asked: &Uninstall) -> Result<(), Failed> {
         println!("left     program and units, which belong to the package: apt remove hadir-edge");
     }
     Ok(())
-}
-
-/// A unit that is not there need not be stopped.
-fn stop(site: &Site) {
-    if !site.is_live() || !has_systemd() {
-        return;
-    }
-    for unit in UNITS.iter().rev() {
-        if systemctl(&["disable", "--now", unit.name]).is_ok() {
-            println!("stopped  {}", unit.name);
-        }
-    }
 }
 
 fn purge(site: &Site, kept: &[PathBuf; 2]) -> Result<(), Failed> {

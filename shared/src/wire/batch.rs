@@ -188,12 +188,14 @@ pub enum Reason {
     NotAllowed,
     /// Surely outside the school's ground, where the school refuses such.
     OutsideArea,
-    /// The gate took a scan back; the books still have it, and somebody is to correct it.
+    /// The gate took this scan back: it counts for nothing.
     TakenBack,
+    /// The gate took a scan back whose day somebody corrected since, or that a check-out stands on.
+    DecidedSince,
 }
 
 impl Reason {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::AlreadyRecorded,
         Self::Contradicts,
         Self::UnknownPerson,
@@ -207,6 +209,7 @@ impl Reason {
         Self::NotAllowed,
         Self::OutsideArea,
         Self::TakenBack,
+        Self::DecidedSince,
     ];
 
     /// In Indonesian, for the log.
@@ -224,7 +227,10 @@ impl Reason {
             Self::RevokedDevice => "Perangkat sudah dicabut",
             Self::NotAllowed => "Anda tidak memiliki izin untuk mencatat absensi pengguna lain",
             Self::OutsideArea => "Anda berada di luar area sekolah",
-            Self::TakenBack => "Absensi dibatalkan di gerbang. Koreksi absensi siswa ini",
+            Self::TakenBack => "Absensi ini sudah dibatalkan di gerbang",
+            Self::DecidedSince => {
+                "Pembatalan di gerbang tidak diterapkan: absensi sudah dikoreksi atau sudah ada absen keluar"
+            }
         }
     }
 
@@ -249,6 +255,7 @@ impl Reason {
             Self::NotAllowed => "not_allowed",
             Self::OutsideArea => "outside_area",
             Self::TakenBack => "taken_back",
+            Self::DecidedSince => "decided_since",
         }
     }
 }

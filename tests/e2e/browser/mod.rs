@@ -5,6 +5,7 @@
 mod camera;
 mod kiosk;
 mod pages;
+mod pairing;
 mod secure;
 mod shell;
 mod staff;

@@ -25,14 +25,8 @@ async fn a_browser_that_trusts_the_box_gives_its_pages_camera_and_place() {
     stranger.until("document.body.innerText.includes('ERR_CERT_AUTHORITY_INVALID')").await.unwrap();
     drop(stranger);
 
-    // The key is the one of a certificate the box's own authority vouches for, at this address, today: reqwest looked.
-    let trusted = Certificate::from_pem(&authority(&running).await).unwrap();
-    let client = Client::builder().tls_certs_only([trusted]).tls_info(true).no_proxy().build().unwrap();
-    let answer = client.get(&page).send().await.unwrap();
-    let leaf = answer.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate).unwrap();
-    let key = parse_x509_certificate(leaf).unwrap().1.public_key().raw.to_vec();
     let switches = [
-        format!("--ignore-certificate-errors-spki-list={}", BASE64.encode(&Sha256::digest(key))),
+        trusting(secure(&running)).await,
         "--use-fake-ui-for-media-stream".to_owned(),
         "--use-fake-device-for-media-stream".to_owned(),
     ];
@@ -44,4 +38,15 @@ async fn a_browser_that_trusts_the_box_gives_its_pages_camera_and_place() {
     browser.until("document.getElementById('video').videoWidth").await.unwrap();
     assert_eq!(browser.complaints().await.unwrap(), [""; 0]);
     running.stop().await.unwrap();
+}
+
+/// The switch that makes a browser trust the box at this address. Its key is the one of a certificate the box's own authority
+/// vouches for, at this address, today: reqwest looked.
+pub(super) async fn trusting(url: &str) -> String {
+    let trusted = Certificate::from_pem(&authority(url).await).unwrap();
+    let client = Client::builder().tls_certs_only([trusted]).tls_info(true).no_proxy().build().unwrap();
+    let answer = client.get(format!("{url}/gate")).send().await.unwrap();
+    let leaf = answer.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate).unwrap();
+    let key = parse_x509_certificate(leaf).unwrap().1.public_key().raw.to_vec();
+    format!("--ignore-certificate-errors-spki-list={}", BASE64.encode(&Sha256::digest(key)))
 }

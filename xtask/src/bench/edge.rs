@@ -17,11 +17,13 @@ use hadir_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{Row, Scale, load, machine, raw};
-use crate::card::pupils;
+use super::{Row, Scale, gates, load, machine, raw};
+use crate::card::{Pupil, pupils};
 
 /// Students in each of the six classes, so that the day has scans enough.
 const CLASS_SIZE: u32 = 5_000;
+/// Cards that are held to cameras: a minute of three gates.
+const RUSH: u32 = 210;
 /// What a gate shows when a student's record is on disk.
 const GREEN: &[&str] = &["\"hadir\"", "\"terlambat\"", "\"pulang\""];
 const UNKNOWN: &[&str] = &["\"tidak_dikenal\""];
@@ -39,16 +41,23 @@ pub async fn measure(programs: &Path, folder: &Path, scale: Scale) -> anyhow::Re
     let line = Proxy::start(cloud.url().trim_start_matches("http://").parse()?).await?;
     let data = folder.join("edge");
     fs::create_dir_all(&data)?;
-    let plan = Plan::edge_in(programs, &data).with("RETRY_BASE_MS", "100").with("RETRY_CAP_MS", "1000");
+    let plan = Plan::edge_in(programs, &data)
+        .with("LISTEN_TLS", "127.0.0.1:0")
+        .with("RETRY_BASE_MS", "100")
+        .with("RETRY_CAP_MS", "1000");
     let code = Plan::cloud_in(programs, &cloud_data).enrolment_code("SMAN1").await?;
     plan.run(&["enroll", "--cloud", &line.url(), "--code", &code]).await?;
-    let cards = pupils(&Api::login(cloud.url(), "5001", PASSWORD).await?).await?;
+    let mut pupils = pupils(&Api::login(cloud.url(), "5001", PASSWORD).await?).await?;
+    let rush = pupils.drain(..scale.of(RUSH) as usize).map(|pupil| pupil.face).collect();
 
     let edge = plan.start().await?;
-    let day = Day { edge, line, cards: cards.into_iter().map(|pupil| pupil.face.code).collect() };
+    let day = Day { edge, line, cards: pupils.into_iter().map(|Pupil { face, .. }| face.code).collect() };
     day.roster_is_complete().await?;
     day.line.set(Mode::Cut);
+    let secure = day.edge.urls().iter().find(|url| url.starts_with("https://")).context("no HTTPS")?;
+    let cameras = gates::rush(day.edge.url(), secure, rush).await?;
     let mut rows = day.scans(scale, raw_rate).await?;
+    rows.insert(3, cameras);
     rows.extend(day.drain(scale).await?);
     day.fill(scale.of(100_000).into()).await?;
     let crowded = machine::resident(day.edge.id().context("the box has ended")?)?;
@@ -207,7 +216,7 @@ async fn weight(
 ) -> anyhow::Result<Row> {
     let data = folder.join("edge-alone");
     fs::create_dir_all(&data)?;
-    let edge = Plan::edge_in(programs, &data).start().await?;
+    let edge = Plan::edge_in(programs, &data).with("LISTEN_TLS", "127.0.0.1:0").start().await?;
     let records = scale.of(100_000);
     let strangers = (0..records).map(|n| scan(&format!("STRANGER-{n}"), "checkin")).collect();
     let host = edge.url().trim_start_matches("http://");

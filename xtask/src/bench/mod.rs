@@ -12,6 +12,7 @@ use crate::run::{command, shown};
 
 mod cloud;
 mod edge;
+mod gates;
 mod identity;
 mod load;
 mod machine;

@@ -54,7 +54,9 @@ pub async fn mark(
                 ORDER BY n.joined_on DESC, n.id DESC LIMIT 1)
             AND NOT EXISTS (SELECT 1 FROM attendance a
                 WHERE a.institution_id = $1 AND a.user_id = m.student_id AND a.day = $3 AND a.type = 'checkin'
-                    AND a.status <> 'alpha')
+                    AND a.status <> 'alpha'
+                    AND NOT EXISTS (SELECT 1 FROM attendance_voids v
+                        WHERE v.institution_id = $1 AND v.attendance_id = a.id))
             AND NOT EXISTS (SELECT 1 FROM leaves l
                 WHERE l.institution_id = $1 AND l.user_id = m.student_id AND l.status = 'disetujui'
                     AND l.start_date <= $3 AND l.end_date >= $3)
@@ -70,7 +72,9 @@ pub async fn mark(
                 ORDER BY n.joined_on DESC, n.id DESC LIMIT 1)
             AND NOT EXISTS (SELECT 1 FROM attendance a
                 WHERE a.institution_id = $1 AND a.user_id = m.student_id AND a.day = $3 AND a.type = 'checkin'
-                    AND a.status <> 'alpha')
+                    AND a.status <> 'alpha'
+                    AND NOT EXISTS (SELECT 1 FROM attendance_voids v
+                        WHERE v.institution_id = $1 AND v.attendance_id = a.id))
             AND NOT EXISTS (SELECT 1 FROM leaves l
                 WHERE l.institution_id = $1 AND l.user_id = m.student_id AND l.status = 'disetujui'
                     AND l.start_date <= $3 AND l.end_date >= $3)

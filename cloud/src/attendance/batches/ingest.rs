@@ -17,7 +17,11 @@ use super::{
 };
 use crate::{
     app::App,
-    attendance::{books, fleet::Refused, roster},
+    attendance::{
+        books::{self, Candidate},
+        fleet::Refused,
+        roster, undo,
+    },
     db::Tx,
     fail::{Fail, NoSession},
 };
@@ -61,7 +65,7 @@ pub async fn ingest(app: &App, proven: &Proven) -> Result<Receipt, Refused> {
     };
     let mut done =
         Done { verdicts: told_before(&mut tx, whose, batch, meeting.skip).await?, ..Done::default() };
-    let head = append(&mut tx, whose, proven, &fence, &meeting, is_revoked, now, &mut done).await?;
+    let head = append(&mut tx, app, whose, proven, &fence, &meeting, is_revoked, &mut done).await?;
     let down = roster::down(&mut tx, whose.institution).await?;
     tx.commit().await?;
     if done.has_new_key {
@@ -123,14 +127,15 @@ async fn told_before(
 #[expect(clippy::too_many_arguments, reason = "the state of one transaction, in the order it came about")]
 async fn append(
     tx: &mut Tx,
+    app: &App,
     whose: Whose,
     proven: &Proven,
     fence: &Fence,
     meeting: &Meeting,
     is_revoked: bool,
-    now: Millis,
     done: &mut Done,
 ) -> Result<Head, Fail> {
+    let now = app.now();
     let events = &proven.batch.events[meeting.skip..];
     if events.is_empty() {
         return Ok(fence.head);
@@ -140,7 +145,7 @@ async fn append(
     let mut lines: Vec<Line<'_>> =
         envelope.map(|((seq, event), hash)| Line::new(seq, event, *hash, Decided::UNREADABLE)).collect();
     if !proven.is_opaque {
-        done.has_new_key = decide(tx, whose, events, &mut lines, is_revoked, now).await?;
+        done.has_new_key = decide(tx, app, whose, events, &mut lines, is_revoked).await?;
     }
     if is_revoked {
         for line in &mut lines {
@@ -158,16 +163,17 @@ async fn append(
 }
 
 /// Reads every event and lets the books decide on the passages. Answers whether the box has a new key now.
+///
+/// An undo takes back what came before it and nothing after: the passages before it are entered first.
 async fn decide(
     tx: &mut Tx,
+    app: &App,
     whose: Whose,
     events: &[String],
     lines: &mut [Line<'_>],
     is_revoked: bool,
-    now: Millis,
 ) -> Result<bool, Fail> {
-    let mut candidates = Vec::with_capacity(events.len());
-    let mut places = Vec::with_capacity(events.len());
+    let mut waiting = Waiting::default();
     let mut has_new_key = false;
     for (place, event) in events.iter().enumerate() {
         let line = &mut lines[place];
@@ -189,18 +195,46 @@ async fn decide(
             }
             Reading::Passage(candidate, stamps) => {
                 line.describe("attendance", Some(candidate.user.0), stamps);
-                candidates.push(*candidate);
-                places.push(place);
+                waiting.candidates.push(*candidate);
+                waiting.places.push(place);
+            }
+            Reading::Undo(undo, stamps) => {
+                line.describe("void", Some(undo.void.user.0), stamps);
+                if !is_revoked {
+                    waiting.enter(tx, app, whose, lines).await?;
+                    lines[place].decided = undo::apply(tx, app, whose.institution, &undo).await?.into();
+                }
             }
         }
     }
     if !is_revoked {
-        let outcomes = books::project(tx, whose.institution, &candidates, now).await?;
-        for (place, outcome) in places.into_iter().zip(outcomes) {
-            lines[place].decided = outcome.into();
-        }
+        waiting.enter(tx, app, whose, lines).await?;
     }
     Ok(has_new_key)
+}
+
+/// Passages that were read and are not yet in the books.
+#[derive(Default)]
+struct Waiting {
+    candidates: Vec<Candidate>,
+    places: Vec<usize>,
+}
+
+impl Waiting {
+    async fn enter(
+        &mut self,
+        tx: &mut Tx,
+        app: &App,
+        whose: Whose,
+        lines: &mut [Line<'_>],
+    ) -> Result<(), Fail> {
+        let outcomes = books::project(tx, whose.institution, &self.candidates, app.now()).await?;
+        for (place, outcome) in self.places.drain(..).zip(outcomes) {
+            lines[place].decided = outcome.into();
+        }
+        self.candidates.clear();
+        Ok(())
+    }
 }
 
 async fn rotate(tx: &mut Tx, whose: Whose, rotation: &KeyRotation) -> Result<bool, Fail> {

@@ -12,7 +12,7 @@ use hadir_shared::{
     },
 };
 
-use crate::attendance::books::{Candidate, Outcome};
+use crate::attendance::books::{Candidate, Outcome, Undo};
 
 /// Where a batch meets what is held.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub const fn fork(head: Head) -> Refusal {
 pub enum Reading {
     /// To be entered into the books.
     Passage(Box<Candidate>, Stamps),
+    /// One that is in them is taken back.
+    Undo(Box<Undo>, Stamps),
     Rotation(Box<KeyRotation>, Stamps),
     /// Decided by what it is.
     Plain(&'static str, Stamps, Verdict, Option<Reason>),
@@ -79,8 +81,10 @@ pub fn read(event: &str, device: DeviceId) -> Reading {
             }
         }
         What::UnknownCard(_) => Reading::Plain(action, stamps, Verdict::Refused, Some(Reason::UnknownCard)),
-        // The books are never undone by a machine: somebody corrects the day.
-        What::Void(_) => Reading::Plain(action, stamps, Verdict::Conflict, Some(Reason::TakenBack)),
+        What::Void(void) => {
+            let undo = Undo { event, device, at, void };
+            if undo.is_writable() { Reading::Undo(Box::new(undo), stamps) } else { Reading::Unreadable }
+        }
         What::KeyRotation(rotation) => Reading::Rotation(Box::new(rotation), stamps),
         What::Boot(_) | What::ClockSample(_) | What::ClockStep(_) => {
             Reading::Plain(action, stamps, Verdict::Stored, None)
@@ -107,18 +111,8 @@ impl Decided {
 
 impl From<Outcome> for Decided {
     fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Stored { attendance_id } => {
-                Self { verdict: Verdict::Stored, reason: None, attendance: Some(attendance_id) }
-            }
-            Outcome::Duplicate { attendance_id } => Self {
-                verdict: Verdict::Duplicate,
-                reason: Some(Reason::AlreadyRecorded),
-                attendance: Some(attendance_id),
-            },
-            Outcome::Conflict => Self::new(Verdict::Conflict, Some(Reason::Contradicts)),
-            Outcome::Refused(reason) => Self::new(Verdict::Refused, Some(reason)),
-        }
+        let (verdict, reason, attendance) = outcome.verdict();
+        Self { verdict, reason, attendance }
     }
 }
 
@@ -242,13 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_gate_took_back_is_somebodys_to_correct() {
+    fn an_undo_is_read_if_it_can_be_written_down() {
         let event = r#"{"v":1,"event":"00000000-0000-0000-0000-000000000002","at":{"claimed":2,"trusted":3,"grade":"anchored","boottime_ms":1,"boot":"00000000-0000-0000-0000-000000000003"},"what":{"void":{"scan":"00000000-0000-0000-0000-000000000001","user":7,"day":"2025-11-21","direction":"checkin","gate":"Gerbang 1"}}}"#;
-        let Reading::Plain(action, stamps, verdict, reason) = read(event, DeviceId(Uuid::nil())) else {
-            panic!("understood")
-        };
-        assert_eq!((action, stamps.claimed, stamps.trusted), ("void", Millis(2), Millis(3)));
-        assert_eq!((verdict, reason), (Verdict::Conflict, Some(Reason::TakenBack)));
+        let device = DeviceId(Uuid::from_u128(9));
+        let Reading::Undo(undo, stamps) = read(event, device) else { panic!("understood") };
+        assert_eq!((undo.device, undo.event.0.as_u128(), undo.void.scan.0.as_u128()), (device, 2, 1));
+        assert_eq!((stamps.claimed, stamps.trusted), (Millis(2), Millis(3)));
+        let unwritable = event.replace("Gerbang 1", "Gerbang \\u0000");
+        assert!(matches!(read(&unwritable, device), Reading::Unreadable));
     }
 
     #[test]

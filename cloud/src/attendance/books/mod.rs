@@ -6,11 +6,14 @@
 //! - a row is never edited and never deleted: what was entered first stands, and the second record of a key is a duplicate
 //!   (it says the same) or a conflict (it says otherwise);
 //! - an absence that was marked when the day was over does not stand in the way of who turns out to have come;
+//! - what a gate took back ([`take_back`]) stands no more: a row beside it says so, and the next scan of its key is entered;
 //! - the status follows from the record's own schedule and its trusted time, not from the settings of today;
 //! - of two boxes that enter the same key at once, one wins and the other is told so: the unique key decides, and the
 //!   loser compares with what won.
 //!
 //! Absent on purpose: permission (the caller's), geofence and tokens (judged where the person stood), corrections.
+
+use std::collections::HashMap;
 
 use hadir_shared::{
     ids::{ClassId, DeviceId, EventId, InstitutionId, UserId},
@@ -28,13 +31,19 @@ use hadir_shared::{
 
 use crate::db::Tx;
 
+/// How often a call begins again because somebody else committed the same key meanwhile. Each time that is somebody's
+/// success, so it ends long before.
+const MOST_ROUNDS: usize = 16;
+
 mod plan;
 mod recompute;
 mod store;
+mod taken_back;
 #[cfg(test)]
 mod tests;
 
 pub use recompute::{Difference, recompute};
+pub use taken_back::{Undo, take_back};
 
 /// Somebody passed, and it is to be entered.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,10 +112,13 @@ pub enum Outcome {
     },
     /// The books say otherwise.
     Conflict,
+    /// Its own gate took it back: it is not entered, now or later.
+    TakenBack,
     Refused(Reason),
 }
 
-/// Enters what can be entered and answers for every candidate, in order. It costs three statements, however many there are.
+/// Enters what can be entered and answers for every candidate, in order. It costs four statements, however many there are, and
+/// two more where a candidate meets what stands already.
 pub async fn project(
     tx: &mut Tx,
     institution: InstitutionId,
@@ -136,27 +148,48 @@ async fn project_with(
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let mut people = store::people(tx, institution, candidates).await?;
+    let mut people =
+        store::people(tx, institution, candidates.iter().map(|candidate| candidate.user)).await?;
     for person in people.values_mut().filter(|_| may_be_inactive) {
         person.active = true;
     }
-    let mut days = store::standing(tx, institution, candidates.iter().map(plan::day_of)).await?;
-    let judged = plan::judge(candidates, &people, &mut days, now);
-    let mut entries: Vec<_> = plan::entries(candidates, &judged, &days).collect();
-    if !entries.is_empty() {
+    let mut own = HashMap::new();
+    let mut outcomes = Vec::new();
+    for _ in 0..MOST_ROUNDS {
+        let mut days = store::standing(tx, institution, candidates.iter().map(plan::day_of)).await?;
+        days.claim(&own);
+        let judged = plan::judge(candidates, &people, &mut days, now);
+        let mut entries: Vec<_> = plan::entries(candidates, &judged, &days).collect();
         // In the order of the key, so that two boxes entering the same people wait for each other in the same order.
         entries.sort_unstable_by_key(|entry| entry.key);
-        let entered = store::enter(tx, institution, &entries, now).await?;
+        let entered = if entries.is_empty() {
+            Vec::new()
+        } else {
+            store::enter(tx, institution, &entries, now).await?
+        };
         for (key, id) in &entered {
-            days.confirm(*key, *id);
+            own.extend(days.confirm(*key, *id).map(|index| (*id, index)));
         }
-        if entered.len() < entries.len() {
-            // Somebody else was faster, and has committed: what they entered stands.
-            let lost = days.unconfirmed();
-            days.replace(store::standing(tx, institution, lost.into_iter()).await?);
+        let is_whole = entered.len() == entries.len();
+        outcomes = judged.iter().enumerate().map(|(index, judged)| outcome(index, judged, &days)).collect();
+        // Somebody else entered a key meanwhile, or took back what stood: then it is decided by what stands now.
+        if is_whole && !store::were_taken_back(tx, institution, &met(&outcomes, &judged, &days)).await? {
+            break;
         }
     }
-    Ok(judged.iter().enumerate().map(|(index, judged)| outcome(index, judged, &days)).collect())
+    Ok(outcomes)
+}
+
+/// The rows that decided what was not entered.
+fn met(outcomes: &[Outcome], judged: &[Result<plan::Judged, Reason>], days: &plan::Days) -> Vec<i64> {
+    let is_second = |outcome: &Outcome| matches!(outcome, Outcome::Duplicate { .. } | Outcome::Conflict);
+    let keys = outcomes.iter().zip(judged).filter(|(outcome, _)| is_second(outcome));
+    let standing = keys.filter_map(|(_, judged)| days.get(judged.as_ref().ok()?.key));
+    let mut ids: Vec<i64> =
+        standing.filter(|standing| standing.entered_by.is_none()).map(|standing| standing.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 fn outcome(index: usize, judged: &Result<plan::Judged, Reason>, days: &plan::Days) -> Outcome {
@@ -164,7 +197,12 @@ fn outcome(index: usize, judged: &Result<plan::Judged, Reason>, days: &plan::Day
         Ok(judged) => judged,
         Err(reason) => return Outcome::Refused(*reason),
     };
+    if judged.is_taken_back {
+        return Outcome::TakenBack;
+    }
     match days.get(judged.key) {
+        // Lost to somebody else, whom this call has not met yet.
+        Some(standing) if standing.id == 0 => Outcome::Conflict,
         Some(standing) if standing.entered_by == Some(index) => {
             Outcome::Stored { attendance_id: standing.id }
         }
@@ -172,7 +210,7 @@ fn outcome(index: usize, judged: &Result<plan::Judged, Reason>, days: &plan::Day
             Second::Duplicate => Outcome::Duplicate { attendance_id: standing.id },
             Second::Conflict => Outcome::Conflict,
         },
-        // Every judged key stands: it was found, entered, or lost to one that was.
+        // Every other key stands: it was found, or entered.
         None => Outcome::Conflict,
     }
 }

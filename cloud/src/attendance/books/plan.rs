@@ -1,9 +1,9 @@
 //! What is to be entered, decided without a database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hadir_shared::{
-    ids::{EventId, UserId},
+    ids::{DeviceId, EventId, UserId},
     rules::{
         duplicate::{Content, NaturalKey},
         status::{Decision, Direction, Status, decide},
@@ -37,38 +37,47 @@ pub struct Standing {
     pub entered_by: Option<usize>,
 }
 
-/// What stands, and what this call is about to enter.
+/// What stands, what this call is about to enter, and what was taken back.
 #[derive(Debug, Default)]
-pub struct Days(HashMap<NaturalKey, Standing>);
+pub struct Days {
+    standing: HashMap<NaturalKey, Standing>,
+    /// How many rows of a key were taken back, where any were.
+    turns: HashMap<NaturalKey, i64>,
+    /// The scans that were taken back, each by its own box.
+    taken_back: HashSet<(DeviceId, EventId)>,
+}
 
 impl Days {
     pub fn get(&self, key: NaturalKey) -> Option<&Standing> {
-        self.0.get(&key)
+        self.standing.get(&key)
     }
 
     pub fn put(&mut self, key: NaturalKey, id: i64, content: Content) {
-        self.0.insert(key, Standing { id, content, entered_by: None });
+        self.standing.insert(key, Standing { id, content, entered_by: None });
     }
 
-    /// The row is there, and it is ours.
-    pub fn confirm(&mut self, key: NaturalKey, id: i64) {
-        if let Some(standing) = self.0.get_mut(&key) {
-            standing.id = id;
+    /// A scan was taken back, and its row with it, where it had one.
+    pub fn put_void(&mut self, key: NaturalKey, device: DeviceId, scan: EventId, had_a_row: bool) {
+        self.taken_back.insert((device, scan));
+        *self.turns.entry(key).or_default() += i64::from(had_a_row);
+    }
+
+    /// Rows that this call entered before it had to begin again, and which candidate each is.
+    pub fn claim(&mut self, own: &HashMap<i64, usize>) {
+        for standing in self.standing.values_mut() {
+            standing.entered_by = own.get(&standing.id).copied();
         }
     }
 
-    /// The days of which something was not entered.
-    pub fn unconfirmed(&self) -> Vec<(UserId, SchoolDay)> {
-        self.0.iter().filter(|(_, standing)| standing.id == 0).map(|(key, _)| (key.user, key.day)).collect()
+    /// The row is there, and it is ours. Answers whose it is.
+    pub fn confirm(&mut self, key: NaturalKey, id: i64) -> Option<usize> {
+        let standing = self.standing.get_mut(&key)?;
+        standing.id = id;
+        standing.entered_by
     }
 
-    /// Others' rows take the place of what was to be entered and is not.
-    pub fn replace(&mut self, others: Self) {
-        for (key, other) in others.0 {
-            if self.0.get(&key).is_none_or(|own| own.id == 0) {
-                self.0.insert(key, other);
-            }
-        }
+    fn is_taken_back(&self, candidate: &Candidate) -> bool {
+        candidate.device.is_some_and(|device| self.taken_back.contains(&(device, candidate.event)))
     }
 
     /// How somebody came that day. A check-out that stands has it from then, when less may have been known.
@@ -84,6 +93,8 @@ impl Days {
 pub struct Judged {
     pub key: NaturalKey,
     pub decision: Decision,
+    /// Its own box took it back.
+    pub is_taken_back: bool,
     event: EventId,
 }
 
@@ -98,6 +109,7 @@ impl Judged {
 pub struct Entry<'c> {
     pub key: NaturalKey,
     pub decision: Decision,
+    pub turn: i64,
     pub candidate: &'c Candidate,
 }
 
@@ -119,9 +131,12 @@ pub fn judge(
         let (user, day) = day_of(candidate);
         let key = NaturalKey { user, day, direction: candidate.direction };
         let decision = decide(&candidate.schedule, candidate.direction, candidate.trusted, days.arrived(key));
-        let judged = Judged { key, decision, event: candidate.event };
-        let first = || Standing { id: 0, content: judged.content(), entered_by: Some(index) };
-        days.0.entry(key).or_insert_with(first);
+        let is_taken_back = days.is_taken_back(candidate);
+        let judged = Judged { key, decision, is_taken_back, event: candidate.event };
+        if !is_taken_back {
+            let first = || Standing { id: 0, content: judged.content(), entered_by: Some(index) };
+            days.standing.entry(key).or_insert_with(first);
+        }
         Ok(judged)
     };
     candidates.iter().enumerate().map(one).collect()
@@ -135,8 +150,10 @@ pub fn entries<'c>(
 ) -> impl Iterator<Item = Entry<'c>> {
     candidates.iter().zip(judged).enumerate().filter_map(|(index, (candidate, judged))| {
         let judged = judged.as_ref().ok()?;
-        let is_first = days.get(judged.key)?.entered_by == Some(index);
-        is_first.then_some(Entry { key: judged.key, decision: judged.decision, candidate })
+        let standing = days.get(judged.key)?;
+        let is_new = standing.id == 0 && standing.entered_by == Some(index);
+        let turn = days.turns.get(&judged.key).copied().unwrap_or_default();
+        is_new.then_some(Entry { key: judged.key, decision: judged.decision, turn, candidate })
     })
 }
 
@@ -261,21 +278,49 @@ mod tests {
     }
 
     #[test]
-    fn what_was_lost_to_another_box_stands_as_the_other_box_entered_it() {
+    fn what_this_call_entered_stays_its_own_when_it_begins_again() {
         let candidates = [
             candidate(1, Direction::CheckIn, at("07:00:00")),
             candidate(1, Direction::CheckOut, at("14:10:00")),
         ];
         let mut days = Days::default();
         let judged = judge(&candidates, &people(), &mut days, at("15:00:00"));
-        days.confirm(judged[1].as_ref().unwrap().key, 5);
-        assert_eq!(days.unconfirmed().len(), 1);
-        let mut others = Days::default();
-        for judged in judged.iter().flatten() {
-            others.put(judged.key, 9, judged.content());
+        let [came, left] = [0, 1].map(|index| *judged[index].as_ref().unwrap());
+        assert_eq!(days.confirm(left.key, 5), Some(1));
+
+        let mut again = Days::default();
+        again.put(came.key, 9, came.content());
+        again.put(left.key, 5, left.content());
+        again.claim(&HashMap::from([(5, 1)]));
+        let judged = judge(&candidates, &people(), &mut again, at("15:00:00"));
+        assert_eq!(entries(&candidates, &judged, &again).count(), 0, "one is lost, the other is there");
+        assert_eq!(again.get(came.key).unwrap().entered_by, None, "lost");
+        assert_eq!(again.get(left.key).unwrap().entered_by, Some(1), "kept");
+    }
+
+    #[test]
+    fn what_its_box_took_back_is_not_entered_and_the_next_has_the_next_turn() {
+        let device = DeviceId(Uuid::from_u128(1));
+        let scanned =
+            |time, device| Candidate { device: Some(device), ..candidate(1, Direction::CheckIn, at(time)) };
+        let (taken_back, next) = (scanned("06:40:00", device), scanned("06:41:00", device));
+        let of_another = scanned("06:40:00", DeviceId(Uuid::from_u128(2)));
+        let key = |c: &Candidate| NaturalKey { user: c.user, day: day_of(c).1, direction: c.direction };
+        let cases = [
+            (true, [taken_back.clone(), next.clone()], Some((1, 1)), "the next scan"),
+            (false, [taken_back.clone(), next], Some((1, 0)), "one that was never in the books"),
+            (true, [taken_back.clone(), of_another], Some((1, 1)), "nobody takes back another box's"),
+            (true, [taken_back.clone(), taken_back], None, "sent again, and again"),
+        ];
+        for (had_a_row, candidates, entered, why) in cases {
+            let mut days = Days::default();
+            days.put_void(key(&candidates[0]), device, candidates[0].event, had_a_row);
+            let judged = judge(&candidates, &people(), &mut days, at("15:00:00"));
+            assert!(judged[0].as_ref().unwrap().is_taken_back, "{why}");
+            let first = entries(&candidates, &judged, &days).next().map(|entry| {
+                (usize::from(std::ptr::eq(entry.candidate, &raw const candidates[1])), entry.turn)
+            });
+            assert_eq!(first, entered, "{why}");
         }
-        days.replace(others);
-        assert_eq!(days.get(judged[0].as_ref().unwrap().key).unwrap().entered_by, None, "lost");
-        assert_eq!(days.get(judged[1].as_ref().unwrap().key).unwrap().id, 5, "kept");
     }
 }

@@ -34,7 +34,8 @@ pub async fn status(
              LEFT JOIN attendance_corrections k ON k.institution_id = a.institution_id AND k.id = (
                 SELECT MAX(c.id) FROM attendance_corrections c
                 WHERE c.institution_id = $1 AND c.user_id = $2 AND c.day = $3 AND c.type = 'checkin')
-             WHERE a.institution_id = $1 AND a.user_id = $2 AND a.day = $3 AND a.type = 'checkin' AND a.status <> 'alpha'",
+             WHERE a.institution_id = $1 AND a.user_id = $2 AND a.day = $3 AND a.type = 'checkin' AND a.status <> 'alpha'
+                AND NOT EXISTS (SELECT 1 FROM attendance_voids v WHERE v.institution_id = $1 AND v.attendance_id = a.id)",
         )
         .bind(institution.0)
         .bind(user.0)
@@ -44,6 +45,7 @@ pub async fn status(
     Ok(row.map(|(status,)| status))
 }
 
+/// (`NOT IN`: an outer join that has `NOT EXISTS` in its condition reads all rows there ever were on PostgreSQL.)
 pub async fn by_role(
     tx: &mut Tx,
     institution: InstitutionId,
@@ -58,6 +60,8 @@ pub async fn by_role(
              LEFT JOIN attendance a
                 ON a.institution_id = u.institution_id AND a.user_id = u.id AND a.day = $2 AND a.type = 'checkin'
                 AND a.status <> 'alpha'
+                AND a.id NOT IN (
+                    SELECT v.attendance_id FROM attendance_voids v WHERE v.institution_id = $1 AND v.attendance_id IS NOT NULL)
              LEFT JOIN attendance_corrections k ON k.institution_id = u.institution_id AND k.id = (
                 SELECT MAX(c.id) FROM attendance_corrections c
                 WHERE c.institution_id = $1 AND c.user_id = u.id AND c.day = $2 AND c.type = 'checkin')
@@ -85,6 +89,8 @@ pub async fn of_homeroom(
          LEFT JOIN attendance a
             ON a.institution_id = u.institution_id AND a.user_id = u.id AND a.day = $4 AND a.type = 'checkin'
             AND a.status <> 'alpha'
+            AND a.id NOT IN (
+                SELECT v.attendance_id FROM attendance_voids v WHERE v.institution_id = $1 AND v.attendance_id IS NOT NULL)
          LEFT JOIN attendance_corrections k ON k.institution_id = u.institution_id AND k.id = (
             SELECT MAX(c.id) FROM attendance_corrections c
             WHERE c.institution_id = $1 AND c.user_id = u.id AND c.day = $4 AND c.type = 'checkin')

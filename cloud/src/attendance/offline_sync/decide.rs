@@ -27,10 +27,10 @@ use super::{
 use crate::{
     app::App,
     attendance::{
-        books::{self, Candidate},
+        books::{self, Candidate, Undo},
         cards, classes,
         corrections::{self, Decided},
-        people, records, settings,
+        people, records, settings, undo,
     },
     db::Tx,
     fail::{Fail, Flaw},
@@ -203,7 +203,7 @@ pub async fn again(
         said.at = at.or(said.at);
     }
     let reading = read(tx, app, hand.institution, &row, said).await?;
-    let mut outcome = settle(tx, hand, &row, how, way, reading, &settings, words, now).await?;
+    let mut outcome = settle(tx, app, hand, &row, how, way, reading, &settings, words).await?;
     outcome.user = outcome.user.or(said.user);
     store::decisions::decide(tx, hand.institution, id, &outcome, now).await?;
     let decision = Decision {
@@ -267,7 +267,7 @@ impl Way {
             Some(Reason::UnknownClass | Reason::AlreadyRecorded) => {
                 return Err(Fail::conflict("Log ini cukup dicoba ulang"));
             }
-            Some(Reason::TakenBack) => {
+            Some(Reason::TakenBack | Reason::DecidedSince) => {
                 return Err(Fail::conflict("Koreksi absensi siswa ini, lalu abaikan log ini"));
             }
             Some(Reason::BadSchema) | None => {
@@ -291,8 +291,8 @@ enum Reading {
     Plain(&'static str, Stamp),
     /// Taken in order, or not at all.
     Key(Stamp),
-    /// A gate's word against the books: somebody corrects the day.
-    TakenBack(Stamp),
+    /// A scan that its gate took back.
+    Undo(Box<Undo>),
     Unreadable,
 }
 
@@ -324,7 +324,11 @@ async fn read(
             None => return Ok(Reading::NobodyKnown(at)),
         },
         What::KeyRotation(_) => return Ok(Reading::Key(at)),
-        What::Void(_) => return Ok(Reading::TakenBack(at)),
+        What::Void(void) => {
+            let undo = Undo { event: record.event, device: DeviceId(row.device_id), at, void };
+            let is_writable = undo.is_writable();
+            return Ok(if is_writable { Reading::Undo(Box::new(undo)) } else { Reading::Unreadable });
+        }
         What::Boot(_) | What::ClockSample(_) | What::ClockStep(_) => return Ok(Reading::Plain(action, at)),
     };
     let device = DeviceId(row.device_id);
@@ -385,6 +389,7 @@ async fn known_by_now(
 #[expect(clippy::too_many_arguments, reason = "the state of one transaction, in the order it came about")]
 async fn settle(
     tx: &mut Tx,
+    app: &App,
     hand: Hand,
     row: &Row,
     how: How,
@@ -392,8 +397,8 @@ async fn settle(
     reading: Reading,
     settings: &Settings,
     words: Option<&str>,
-    now: Millis,
 ) -> Result<Outcome, Fail> {
+    let now = app.now();
     let reason = row.reason.as_deref().and_then(Reason::parse);
     let (candidate, scan, at) = match reading {
         Reading::Passage(candidate, scan, at) => (*candidate, *scan, at),
@@ -405,16 +410,17 @@ async fn settle(
             });
         }
         Reading::Unreadable => return Ok(Outcome::refused(Reason::BadSchema)),
-        Reading::Plain(..) | Reading::Key(_) | Reading::TakenBack(_) if how != How::Reprocess => {
+        Reading::Plain(..) | Reading::Key(_) | Reading::Undo(_) if how != How::Reprocess => {
             return Err(Fail::bad_request("Tipe action tidak didukung untuk diulang"));
         }
         Reading::Plain(action, at) => {
             let stored = Outcome::new(Verdict::Stored.as_str(), None);
             return Ok(Outcome { at: Some(at), action: Some(action), ..stored });
         }
-        Reading::TakenBack(at) => {
-            let taken = Outcome::new(Verdict::Conflict.as_str(), Some(Reason::TakenBack));
-            return Ok(Outcome { at: Some(at), action: Some("void"), ..taken });
+        Reading::Undo(undone) => {
+            let outcome = Outcome::of(Some(undo::apply(tx, app, hand.institution, &undone).await?));
+            let user = Some(undone.void.user);
+            return Ok(Outcome { at: Some(undone.at), user, action: Some("void"), ..outcome });
         }
         Reading::Key(at) => {
             return Ok(Outcome { at: Some(at), action: Some("key"), ..Outcome::refused(Reason::NotAllowed) });

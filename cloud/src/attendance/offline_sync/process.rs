@@ -243,14 +243,7 @@ impl Entry {
 
 /// The books' outcome as the log writes it.
 pub fn of(outcome: Option<Outcome>) -> (Verdict, Option<Reason>, Option<i64>) {
-    match outcome {
-        Some(Outcome::Stored { attendance_id }) => (Verdict::Stored, None, Some(attendance_id)),
-        Some(Outcome::Duplicate { attendance_id }) => {
-            (Verdict::Duplicate, Some(Reason::AlreadyRecorded), Some(attendance_id))
-        }
-        Some(Outcome::Conflict) | None => (Verdict::Conflict, Some(Reason::Contradicts), None),
-        Some(Outcome::Refused(reason)) => (Verdict::Refused, Some(reason), None),
-    }
+    outcome.unwrap_or(Outcome::Conflict).verdict()
 }
 
 /// To the uploader a duplicate is a failure, as the contract has it: there is nothing of his in the books.

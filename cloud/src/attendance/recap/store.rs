@@ -108,12 +108,13 @@ pub async fn members(
     Ok((memberships, people))
 }
 
-/// The month's check-ins of whoever was in the class that year. Rows that mark an absence are none.
+/// The month's check-ins of whoever was in the class that year. Rows that mark an absence are none, nor are those taken back.
 pub async fn check_ins(tx: &mut Tx, scope: Scope) -> Result<Vec<CheckIn>, Fail> {
     let rows: Vec<(i64, NaiveDate, String, i64)> = tx
         .query(
             "SELECT a.user_id, a.day, a.status, a.late_minutes FROM attendance a
              WHERE a.institution_id = $1 AND a.day BETWEEN $3 AND $4 AND a.type = 'checkin' AND a.status <> 'alpha'
+             AND NOT EXISTS (SELECT 1 FROM attendance_voids v WHERE v.institution_id = $1 AND v.attendance_id = a.id)
              AND a.user_id IN (SELECT s.student_id FROM class_students s WHERE s.institution_id = $1 AND s.academic_year = $2
                 AND (CAST($5 AS BIGINT) IS NULL OR s.class_id = $5))",
         )

@@ -10,7 +10,9 @@ use super::Row;
 use crate::{db::Tx, http::Page};
 
 pub async fn by_id(tx: &mut Tx, institution: InstitutionId, id: i64) -> sqlx::Result<Option<Row>> {
-    tx.query("SELECT * FROM attendance WHERE institution_id = $1 AND id = $2")
+    tx.query("SELECT * FROM attendance a WHERE a.institution_id = $1 AND a.id = $2
+            AND NOT EXISTS (SELECT 1 FROM attendance_voids v WHERE v.institution_id = $1 AND v.attendance_id = a.id)",
+    )
         .bind(institution.0)
         .bind(id)
         .opt()
@@ -25,7 +27,9 @@ pub async fn of_day(
     direction: Direction,
 ) -> sqlx::Result<Option<Row>> {
     tx.query(
-        "SELECT * FROM attendance WHERE institution_id = $1 AND user_id = $2 AND day = $3 AND type = $4 AND status <> 'alpha'",
+        "SELECT * FROM attendance a
+         WHERE a.institution_id = $1 AND a.user_id = $2 AND a.day = $3 AND a.type = $4 AND a.status <> 'alpha'
+            AND NOT EXISTS (SELECT 1 FROM attendance_voids v WHERE v.institution_id = $1 AND v.attendance_id = a.id)",
     )
         .bind(institution.0)
         .bind(user.0)
@@ -45,11 +49,14 @@ pub async fn count(
     let (count,) = tx
         .query(
             "SELECT COUNT(*) FROM (
-                SELECT day FROM attendance WHERE institution_id = $1 AND user_id = $2 AND status <> 'alpha'
+                SELECT s.day FROM attendance s WHERE s.institution_id = $1 AND s.user_id = $2 AND s.status <> 'alpha'
+                    AND NOT EXISTS (SELECT 1 FROM attendance_voids v WHERE v.institution_id = $1 AND v.attendance_id = s.id)
                 UNION ALL
                 SELECT x.day FROM attendance x WHERE x.institution_id = $1 AND x.user_id = $2 AND x.status = 'alpha'
                     AND NOT EXISTS (SELECT 1 FROM attendance c WHERE c.institution_id = $1 AND c.user_id = $2
-                        AND c.day = x.day AND c.type = x.type AND c.status <> 'alpha')
+                        AND c.day = x.day AND c.type = x.type AND c.status <> 'alpha'
+                        AND NOT EXISTS (SELECT 1 FROM attendance_voids v
+                            WHERE v.institution_id = $1 AND v.attendance_id = c.id))
                     AND NOT EXISTS (SELECT 1 FROM holidays h WHERE h.institution_id = $1 AND h.day = x.day)) a
              WHERE (CAST($3 AS DATE) IS NULL OR a.day >= $3) AND (CAST($4 AS DATE) IS NULL OR a.day <= $4)",
         )
@@ -72,11 +79,14 @@ pub async fn page(
 ) -> sqlx::Result<Vec<Row>> {
     tx.query(
         "SELECT * FROM (
-            SELECT * FROM attendance WHERE institution_id = $1 AND user_id = $2 AND status <> 'alpha'
+            SELECT s.* FROM attendance s WHERE s.institution_id = $1 AND s.user_id = $2 AND s.status <> 'alpha'
+                AND NOT EXISTS (SELECT 1 FROM attendance_voids v WHERE v.institution_id = $1 AND v.attendance_id = s.id)
             UNION ALL
             SELECT x.* FROM attendance x WHERE x.institution_id = $1 AND x.user_id = $2 AND x.status = 'alpha'
                 AND NOT EXISTS (SELECT 1 FROM attendance c WHERE c.institution_id = $1 AND c.user_id = $2
-                    AND c.day = x.day AND c.type = x.type AND c.status <> 'alpha')
+                    AND c.day = x.day AND c.type = x.type AND c.status <> 'alpha'
+                    AND NOT EXISTS (SELECT 1 FROM attendance_voids v
+                        WHERE v.institution_id = $1 AND v.attendance_id = c.id))
                 AND NOT EXISTS (SELECT 1 FROM holidays h WHERE h.institution_id = $1 AND h.day = x.day)) a
          WHERE (CAST($3 AS DATE) IS NULL OR a.day >= $3) AND (CAST($4 AS DATE) IS NULL OR a.day <= $4)
          ORDER BY a.trusted_at DESC, a.id DESC LIMIT $5 OFFSET $6",
@@ -129,6 +139,8 @@ pub async fn present(
         "SELECT s.student_id FROM class_students s
          LEFT JOIN attendance a ON a.institution_id = s.institution_id AND a.user_id = s.student_id AND a.day = $4
             AND a.type = 'checkin' AND a.status <> 'alpha'
+            AND a.id NOT IN (
+                SELECT v.attendance_id FROM attendance_voids v WHERE v.institution_id = $1 AND v.attendance_id IS NOT NULL)
          LEFT JOIN attendance_corrections k ON k.institution_id = s.institution_id AND k.id = (
             SELECT MAX(c.id) FROM attendance_corrections c
             WHERE c.institution_id = $1 AND c.user_id = s.student_id AND c.day = $4 AND c.type = 'checkin')

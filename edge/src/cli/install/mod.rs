@@ -18,7 +18,7 @@ use clap::Args;
 
 pub(super) use self::{
     files::{Site, UNITS},
-    system::{has_systemd, program as run_program, systemctl},
+    system::{Systemd, program as run_program},
 };
 use super::{Exit, Failed, enroll::HiddenCode};
 pub use crate::config::INSTALLED_DATA as DATA;
@@ -54,7 +54,9 @@ pub fn install(asked: &Install) -> Result<(), Failed> {
         None => Ok(()),
     };
     // A school that could not be joined does not keep the box from serving.
-    system::start(&site, &mut steps)?;
+    if let Some(systemd) = Systemd::of(&site) {
+        systemd.start(&mut steps)?;
+    }
     steps.tell();
     system::tell_what_is_next(&site, owner);
     joined

@@ -52,48 +52,72 @@ pub fn program(name: &str, arguments: &[&str]) -> Result<Output, Failed> {
     Err(Failed::new(Exit::Software, anyhow::anyhow!("{name} {}: {said}", arguments.join(" "))))
 }
 
-/// Whether systemd runs this machine (`sd_booted(3)`); it does not in most containers.
-pub fn has_systemd() -> bool {
-    Path::new("/run/systemd/system").is_dir()
+/// What starts services on the machine.
+#[derive(Debug)]
+pub struct Systemd {
+    /// The program that asks it.
+    systemctl: String,
 }
 
-/// As [`program`].
-pub fn systemctl(arguments: &[&str]) -> Result<Output, Failed> {
-    program("systemctl", arguments)
-}
-
-/// Makes the machine start the box, now and at every boot, with the program and the units that are there.
-pub fn start(site: &Site, steps: &mut Steps) -> Result<(), Failed> {
-    if !site.is_live() || !has_systemd() {
-        return Ok(());
+impl Systemd {
+    /// Where it runs the machine that is installed (`sd_booted(3)`); it does not in most containers, and never in a folder that
+    /// will be a machine.
+    pub fn of(site: &Site) -> Option<Self> {
+        (site.is_live() && Path::new("/run/systemd/system").is_dir()).then(|| Self::asked_by("systemctl"))
     }
-    let is = |what: &str, unit: &str| systemctl(&[what, "--quiet", unit]).is_ok();
-    systemctl(&["daemon-reload"])?;
-    for unit in UNITS.iter().filter(|unit| unit.starts) {
-        let (enabled, active) = (is("is-enabled", unit.name), is("is-active", unit.name));
-        if !enabled {
-            systemctl(&["enable", unit.name])?;
+
+    /// Through this program.
+    pub fn asked_by(systemctl: &str) -> Self {
+        Self { systemctl: systemctl.into() }
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Result<Output, Failed> {
+        program(&self.systemctl, arguments)
+    }
+
+    /// Makes it read the units that are there.
+    pub fn reload(&self) -> Result<(), Failed> {
+        self.ask(&["daemon-reload"]).map(drop)
+    }
+
+    /// Makes the machine start the box, now and at every boot, with the program and the units that are there.
+    pub fn start(&self, steps: &mut Steps) -> Result<(), Failed> {
+        let is = |what: &str, unit: &str| self.ask(&[what, "--quiet", unit]).is_ok();
+        // What was started before one of these steps is older than it.
+        let is_new = steps.changed() > 0;
+        self.reload()?;
+        for unit in UNITS.iter().filter(|unit| unit.starts) {
+            let (enabled, active) = (is("is-enabled", unit.name), is("is-active", unit.name));
+            if !enabled {
+                self.ask(&["enable", unit.name])?;
+            }
+            let stale = active && (is_new || self.is_stale(unit.name));
+            if stale {
+                self.ask(&["restart", unit.name])?;
+            } else if !active {
+                self.ask(&["start", unit.name])?;
+            }
+            steps.note(!enabled || !active || stale, format!("{} is enabled and runs", unit.name));
         }
-        let stale = active && is_stale(unit.name, steps);
-        if stale {
-            systemctl(&["restart", unit.name])?;
-        } else if !active {
-            systemctl(&["start", unit.name])?;
-        }
-        steps.note(!enabled || !active || stale, format!("{} is enabled and runs", unit.name));
+        Ok(())
     }
-    Ok(())
-}
 
-/// Whether what runs was started from an older program or unit: a program that was replaced is one without a name.
-fn is_stale(unit: &str, steps: &Steps) -> bool {
-    if steps.changed() > 0 {
-        return true;
+    /// Whether what runs is an older program: one that was replaced has no name any more.
+    fn is_stale(&self, unit: &str) -> bool {
+        let shown = self.ask(&["show", "--property=MainPID", "--value", unit]);
+        let Some(id) = shown.ok().and_then(|shown| String::from_utf8(shown.stdout).ok()) else {
+            return false;
+        };
+        let running = fs::read_link(format!("/proc/{}/exe", id.trim()));
+        running.is_ok_and(|path| path.to_string_lossy().ends_with(" (deleted)"))
     }
-    let shown = systemctl(&["show", "--property=MainPID", "--value", unit]);
-    let Some(id) = shown.ok().and_then(|shown| String::from_utf8(shown.stdout).ok()) else { return false };
-    let running = fs::read_link(format!("/proc/{}/exe", id.trim()));
-    running.is_ok_and(|path| path.to_string_lossy().ends_with(" (deleted)"))
+
+    /// Stops the box, now and at every boot; what starts it by the clock first. Answers what was stopped: a unit that is not
+    /// there need not be.
+    pub fn stop(&self) -> Vec<&'static str> {
+        let stopped = UNITS.iter().rev().map(|unit| unit.name);
+        stopped.filter(|unit| self.ask(&["disable", "--now", unit]).is_ok()).collect()
+    }
 }
 
 /// Joins a school, unless the box belongs to one.
@@ -151,7 +175,7 @@ pub fn tell_what_is_next(site: &Site, owner: Owner) {
         );
         return;
     }
-    if !has_systemd() {
+    if Systemd::of(site).is_none() {
         println!(
             "\nsystemd does not run here, so nothing was started. By hand:\n\
              \x20 runuser -u {USER} -- {program} --config {INSTALLED} run"
