@@ -143,7 +143,7 @@ async fn whole_life(engine: Engine) {
     let aside = TempDir::new().unwrap();
     let file = aside.path().join("edge.tar.zst");
     green(&edge, &cards[..20]).await;
-    take_back(&edge, &cards[0]).await;
+    take_back(&edge, &cards[19]).await;
     edge.plan.run(&["backup", text(&file)]).await.unwrap();
     green(&edge, &cards[20..30]).await;
     take_back(&edge, &cards[29]).await;
@@ -160,7 +160,7 @@ async fn whole_life(engine: Engine) {
     edge.resume().await.unwrap();
     // Whom it showed green it knows; whom it took back it lets in, and once only.
     assert_eq!(edge.scan(&cards[28].code, "checkin", "Gerbang 1").await.unwrap().outcome(), "sudah");
-    for slip in [&cards[0], &cards[29]] {
+    for slip in [&cards[19], &cards[29]] {
         let again = edge.scan(&slip.code, "checkin", "Gerbang 1").await.unwrap();
         assert_ne!(again.outcome(), "sudah", "{:?}", again.body);
     }

@@ -19,7 +19,9 @@ async fn taken_back(engine: Engine) {
     let mut cloud = Cloud::start(engine, 30).await.unwrap();
     let mut edge = Edge::enrol(&cloud, &cloud.url()).await.unwrap();
     let cards = cloud.cards("5001").await.unwrap();
-    let [back_again, gone, untouched, offline, offline_gone] = &cards[..5] else { panic!("{}", cards.len()) };
+    let [back_again, gone, untouched, offline, offline_gone] = &cards[..5] else {
+        unreachable!("five cards")
+    };
 
     // Each step reaches the cloud before the next is made.
     let first = green(&edge, back_again).await;

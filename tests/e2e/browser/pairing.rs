@@ -141,11 +141,11 @@ async fn a_kiosk_is_left_with_its_pin_and_not_by_trying() {
     stage.at("/kiosk").await;
     stage.pair(&code, "Kios Lobi", PIN).await;
     stage.is_let_in().await;
-    let shows = async || {
+    let reads = async || {
         let seen = image::load_from_memory(&tablet.screenshot().await.ok()?).ok()?.to_luma8();
         codes(&seen).pop()
     };
-    let shown = eventually("the kiosk shows its QR", shows).await.unwrap();
+    let shown = eventually("the kiosk shows its QR", reads).await.unwrap();
     assert!(shown.contains("/c/"), "{shown}");
 
     // It leads nowhere else.
