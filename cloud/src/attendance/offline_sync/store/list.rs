@@ -157,7 +157,7 @@ pub async fn waiting(tx: &mut Tx, institution: InstitutionId, most: i64) -> sqlx
     let (count,) = tx
         .query(
             "SELECT COUNT(*) FROM (SELECT 1 AS one FROM sync_records WHERE institution_id = $1 AND verdict <> 'stored'
-                AND verdict IN ('conflict', 'refused', 'quarantined') LIMIT $2) AS some",
+                AND verdict IN ('conflict', 'refused', 'quarantined') LIMIT $2) AS those",
         )
         .bind(institution.0)
         .bind(most)
