@@ -25,10 +25,14 @@ pub struct School {
     pub admin: String,
 }
 
-/// [`TestApp::both`], with a data folder of its own.
+/// [`TestApp::both`], on each engine with a data folder of its own: what the first left of files is not the second's.
 pub async fn both<F: Future<Output = ()>>(test: impl Fn(TestApp) -> F) {
-    let folder = tempfile::tempdir().unwrap();
-    TestApp::both(|t| test(t.configured(|config| config.data_dir = folder.path().into()))).await;
+    let test = &test;
+    TestApp::both(|t| async move {
+        let folder = tempfile::tempdir().unwrap();
+        test(t.configured(|config| config.data_dir = folder.path().into())).await;
+    })
+    .await;
 }
 
 pub async fn school(t: &TestApp, code: &str, admin: &str) -> School {
