@@ -1,8 +1,16 @@
 //! The console's pages about attendance: a line for each resource that has any.
 
-use super::{leaves, recap, second_factor};
+use super::{cards, classes, dashboard, imports, leaves, recap, second_factor, users};
 use crate::console::Pages;
 
 pub fn pages() -> Pages {
-    Pages::default().merge(leaves::page::pages()).merge(recap::page::pages()).merge(second_factor::pages())
+    Pages::default()
+        .merge(cards::page::pages())
+        .merge(classes::page::pages())
+        .merge(dashboard::page::pages())
+        .merge(imports::page::pages())
+        .merge(leaves::page::pages())
+        .merge(recap::page::pages())
+        .merge(second_factor::pages())
+        .merge(users::page::pages())
 }

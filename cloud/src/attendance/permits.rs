@@ -12,6 +12,15 @@ impl Permission for Use {
     const REFUSAL: &'static str = "Anda tidak memiliki izin untuk menggunakan absensi";
 }
 
+/// Opens the console at all: what whoever may do so sees of the school.
+#[derive(Debug)]
+pub struct UseConsole;
+
+impl Permission for UseConsole {
+    const CODE: &'static str = crate::console::USE;
+    const REFUSAL: &'static str = "Akun ini tidak memakai konsol";
+}
+
 /// Records one's own arrival and departure with the rotating QR.
 #[derive(Debug)]
 pub struct CheckOneself;

@@ -51,7 +51,7 @@ pub fn line(points: &[Point], most: f64, unit: &str, said: &str) -> String {
     let x = |i: usize| LEFT + step * (i as f64 + 0.5);
     let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - value / most);
     let mut svg =
-        format!(r#"<svg class="chart" viewBox="0 0 600 160" role="img" aria-label="{}">"#, escape(said));
+        format!(r#"<svg class="chart" viewBox="0 0 620 160" role="img" aria-label="{}">"#, escape(said));
     for part in [0.0, 0.5, 1.0] {
         let at = y(most * part);
         let _ = write!(

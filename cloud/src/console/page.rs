@@ -40,7 +40,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// `path` is what follows the school: `/leaves`, `/log/{id}`.
+    /// `path` is what follows the school: `/leaves`, `/log/{id}`, or nothing for its first page.
     #[must_use]
     pub fn page<H, T>(self, path: &'static str, handler: H) -> Self
     where
@@ -53,7 +53,9 @@ impl Pages {
     #[must_use]
     pub fn route(mut self, path: &'static str, methods: MethodRouter<App>) -> Self {
         self.paths.push(path);
-        Self { router: self.router.route(path, methods), paths: self.paths }
+        // A school's own address ends without a slash; a router's root is one.
+        let at = if path.is_empty() { "/" } else { path };
+        Self { router: self.router.route(at, methods), paths: self.paths }
     }
 
     #[must_use]

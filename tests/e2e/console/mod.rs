@@ -4,6 +4,8 @@
 
 mod live;
 mod pages;
+mod people;
+mod today;
 
 use hadir_shared::demo;
 use hadir_tests::browser::{self, Browser};

@@ -9,7 +9,16 @@ use crate::{
 };
 
 /// Address below the school, and the name of its picture. A page that needs an id finds it through a link of another.
-const PAGES: &[(&str, &str)] = &[("/leaves", "leaves"), ("/leaves?status=semua", "leaves-all")];
+const PAGES: &[(&str, &str)] = &[
+    ("", "overview"),
+    ("/leaves", "leaves"),
+    ("/leaves?status=semua", "leaves-all"),
+    ("/people", "people"),
+    ("/classes", "classes"),
+    ("/classes/promote", "promote"),
+    ("/cards", "cards"),
+    ("/import", "import"),
+];
 
 /// A page with all it loads, in bytes.
 const HEAVIEST: u64 = 150_000;

@@ -4,21 +4,15 @@
 //! in the books, revoked, and is not drawn any more; every change travels to the boxes in its own transaction; printing
 //! changes nothing: who has no card gets none by it.
 
-use std::collections::HashMap;
-
 use aide::axum::{
     ApiRouter,
     routing::{get_with, post_with, put_with},
 };
-use axum::{
-    extract::State,
-    http::{HeaderMap, HeaderName, header},
-    response::{IntoResponse as _, Response},
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use data_encoding::BASE32_NOPAD;
 use hadir_shared::{
     card::{self, Card, Code, Refused},
-    ids::{ClassId, InstitutionId, UserId},
+    ids::{InstitutionId, UserId},
     time::Millis,
     wire::roster::Role,
 };
@@ -26,16 +20,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::FromRow;
-use tokio::task::spawn_blocking;
 
 use super::{
-    classes,
     dialect::{self, Created, Data, Said},
     export::file,
-    files,
     people::{self, Person},
     permits::{ReadCards, WriteCards},
-    roster, settings,
+    roster,
 };
 use crate::{
     app::App,
@@ -46,17 +37,16 @@ use crate::{
     sheet::{AsFile, Column, Columns, OrFile},
 };
 
+mod missing;
+pub mod page;
 mod paper;
 mod qr;
+mod sheets;
 mod store;
 #[cfg(test)]
 mod tests;
 
-use paper::Face;
 use qr::Qr;
-
-/// How many students of the class a sheet has no card of.
-const WITHOUT: HeaderName = HeaderName::from_static("x-without-card");
 
 /// Characters of a plain code: 50 random bits.
 const PLAIN_LEN: usize = 10;
@@ -71,8 +61,9 @@ pub fn routes() -> ApiRouter<App> {
         .api_route("/student-qr-cards/{id}", get_with(show, says("A card")))
         .api_route("/student-qr-cards/{id}/image.png", get_with(png, says("The QR of an active card")))
         .api_route("/student-qr-cards/{id}/image.svg", get_with(svg, says("The QR of an active card")))
-        .api_route("/classes/{id}/cards.pdf", get_with(sheets, says("A class's cards, to be printed")))
         .api_route("/student-qr-cards/{id}/status", put_with(set_status, says("Switch a card on or off")))
+        .merge(missing::routes())
+        .merge(sheets::routes())
 }
 
 /// A row of `student_cards`.
@@ -164,6 +155,11 @@ pub async fn resolve(
         }
     };
     Ok(if active { Ok((student, serial)) } else { Err(Unusable::Revoked) })
+}
+
+/// The cards a student had, the newest first.
+pub async fn of_student(tx: &mut Tx, institution: InstitutionId, student: UserId) -> Result<Vec<Row>, Fail> {
+    Ok(store::of_student(tx, institution, student).await?)
 }
 
 async fn list(
@@ -294,71 +290,6 @@ async fn drawable(app: &App, institution: InstitutionId, id: i64) -> Result<Stri
     } else {
         Err(Fail::conflict("Kartu ini sudah tidak aktif. Cetak kartu siswa yang aktif"))
     }
-}
-
-async fn sheets(
-    State(app): State<App>,
-    who: Allowed<ReadCards>,
-    Segment(id): Segment<ClassId>,
-) -> Result<Response, Fail> {
-    let now = app.now();
-    let mut tx = app.db.read(who.institution).await?;
-    let class = classes::find(&mut tx, who.institution, id).await?;
-    let settings = settings::load(&mut tx, who.institution).await?;
-    let today = settings.schedule.zone.day(now);
-    let students = people::of_class(&mut tx, who.institution, id, today).await?;
-    let cards = store::active_of(&mut tx, who.institution, students.iter().map(|one| one.id)).await?;
-    let school = match settings.school_name {
-        name if name.is_empty() => store::school(&mut tx, who.institution).await?,
-        name => name,
-    };
-    drop(tx);
-    if students.is_empty() {
-        return Err(Fail::conflict("Tidak ada siswa terdaftar di kelas ini"));
-    }
-    let codes: HashMap<UserId, String> =
-        cards.into_iter().map(|card| (card.student_id, card.signed_code)).collect();
-    let (mut faces, mut without) = (Vec::new(), Vec::new());
-    for student in students {
-        match codes.get(&student.id) {
-            Some(code) => faces.push(face(&app, student, code.clone()).await),
-            None => without.push(listed(student)),
-        }
-    }
-    let count = without.len();
-    let head = paper::Class { school, name: class.name, today };
-    let file = format!("inline; filename=\"kartu-{}.pdf\"", file_name(&head.name));
-    let drawn = spawn_blocking(move || paper::draw(&head, faces, &without, now));
-    let pdf = drawn.await.map_err(anyhow::Error::from)??;
-    let headers = [
-        (header::CONTENT_TYPE, "application/pdf".to_owned()),
-        (header::CONTENT_DISPOSITION, file),
-        (header::CACHE_CONTROL, "private, no-store".to_owned()),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (WITHOUT, count.to_string()),
-    ];
-    Ok((headers, pdf).into_response())
-}
-
-async fn face(app: &App, student: Person, code: String) -> Face {
-    let photo = match &student.photo_path {
-        Some(path) => files::thumb_behind(app, path).await,
-        None => None,
-    };
-    Face { name: student.name, number: student.nisn_nip_nik, code, photo }
-}
-
-fn listed(student: Person) -> String {
-    match student.nisn_nip_nik {
-        Some(number) => format!("{} (NISN {number})", student.name),
-        None => student.name,
-    }
-}
-
-/// A class's name as part of a file's: letters and digits of ASCII.
-fn file_name(class: &str) -> String {
-    let words = class.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-")
 }
 
 async fn shown(tx: &mut Tx, institution: InstitutionId, id: i64) -> Result<Shown, Fail> {

@@ -1,4 +1,4 @@
-//! A class's cards on paper: A4, ten to a page, to be cut apart.
+//! Cards on paper, of a class or of some students: A4, ten to a page, to be cut apart.
 //!
 //! What always holds: a card is 85.6 by 54 mm (ISO/IEC 7810 ID-1) when the page is printed at 100 %; nothing on a card
 //! leaves it, however long a name is; every module of a QR is ten dots of a 300-dot printer. Cards touch, so that one cut
@@ -34,6 +34,7 @@ const NAMES_PER_PAGE: usize = 48;
 #[derive(Debug)]
 pub struct Class {
     pub school: String,
+    /// Whose cards they are: a class's name, or a word for a choice of students.
     pub name: String,
     pub today: SchoolDay,
 }
@@ -43,6 +44,8 @@ pub struct Class {
 pub struct Face {
     pub name: String,
     pub number: Option<String>,
+    /// `None`: he is in none.
+    pub class: Option<String>,
     /// What the QR holds.
     pub code: String,
     /// A square JPEG.
@@ -147,7 +150,9 @@ fn card(page: &mut Page<'_>, card: Area, class: &Class, face: Face) -> anyhow::R
     }
     let name = if has_photo { line(32.5, 8.5) } else { line(12.5, 28.0) };
     block(page, name, &face.name, (12.0, 4.0), 1.0);
-    page.text(line(41.5, 4.5), &class.name, Style::regular(9.0), Align::Left);
+    if let Some(class) = &face.class {
+        page.text(line(41.5, 4.5), class, Style::regular(9.0), Align::Left);
+    }
     if let Some(number) = &face.number {
         page.text(line(46.0, 4.5), &format!("NISN {number}"), Style::regular(9.0), Align::Left);
     }

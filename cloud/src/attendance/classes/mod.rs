@@ -29,7 +29,9 @@ use crate::{
     sheet::{AsFile, Column, Columns, OrFile},
 };
 
+pub mod page;
 mod placing;
+mod promote;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -44,6 +46,7 @@ pub fn routes() -> ApiRouter<App> {
         .api_route("/classes/{id}", get_with(show, says("A class")))
         .api_route("/classes/{id}/students", get_with(students, says("The students of a class")))
         .merge(writes::routes())
+        .merge(promote::routes())
 }
 
 /// A row of `classes`.
@@ -88,6 +91,25 @@ struct Membership {
     #[sqlx(try_from = "i64")]
     #[serde(with = "dialect::Instant")]
     created_at: Millis,
+}
+
+/// A class somebody is, was or will be in, with its name.
+#[derive(Debug, Clone, FromRow)]
+pub struct Placed {
+    pub class_id: i64,
+    pub name: String,
+    pub academic_year: i64,
+    pub joined_on: NaiveDate,
+    pub left_on: Option<NaiveDate>,
+}
+
+impl Placed {
+    /// Whether he is in it on a day.
+    pub fn includes(&self, day: SchoolDay) -> bool {
+        self.academic_year == day.academic_year()
+            && self.joined_on <= day.0
+            && self.left_on.is_none_or(|left| left > day.0)
+    }
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -197,6 +219,11 @@ pub async fn of_student(
     day: SchoolDay,
 ) -> Result<Option<ClassId>, Fail> {
     Ok(store::of_student(tx, institution, student, day).await?)
+}
+
+/// Every class a student was ever in, the last first.
+pub async fn history(tx: &mut Tx, institution: InstitutionId, student: UserId) -> Result<Vec<Placed>, Fail> {
+    Ok(store::history(tx, institution, student).await?)
 }
 
 /// Whether a student is in this very class on a day.

@@ -3,7 +3,7 @@ use hadir_shared::{
     time::{Millis, SchoolDay},
 };
 
-use super::{Class, Membership};
+use super::{Class, Membership, Placed};
 use crate::{db::Tx, http::Patch};
 
 pub async fn all(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<Class>> {
@@ -109,6 +109,18 @@ pub async fn leads(
         .opt()
         .await?;
     Ok(row.is_some())
+}
+
+pub async fn history(tx: &mut Tx, institution: InstitutionId, student: UserId) -> sqlx::Result<Vec<Placed>> {
+    tx.query(
+        "SELECT s.class_id, c.name, s.academic_year, s.joined_on, s.left_on FROM class_students s
+         JOIN classes c ON c.institution_id = s.institution_id AND c.id = s.class_id
+         WHERE s.institution_id = $1 AND s.student_id = $2 ORDER BY s.academic_year DESC, s.joined_on DESC, s.id DESC",
+    )
+    .bind(institution.0)
+    .bind(student.0)
+    .all()
+    .await
 }
 
 /// The classes somebody is the homeroom teacher of.
@@ -240,7 +252,7 @@ pub async fn assign(
 }
 
 /// What became of memberships that ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Left {
     /// They stay in the books, with a last day.
     pub ended: Vec<Membership>,
@@ -329,6 +341,53 @@ pub async fn remove(
         )
         .bind(institution.0)
         .bind(id.0)
+        .bind(year)
+        .bind(day.0)
+        .bind_split(|| numbers(students), || serde_json::json!(students).to_string())
+        .all()
+        .await?;
+    Ok(Left { ended, deleted })
+}
+
+/// As [`remove`], from every class of the year but one.
+pub async fn leave_others(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    but: ClassId,
+    students: &[UserId],
+    year: i64,
+    day: SchoolDay,
+) -> sqlx::Result<Left> {
+    let ended = tx
+        .query_split(
+            "UPDATE class_students SET left_on = $4
+             WHERE institution_id = $1 AND class_id <> $2 AND academic_year = $3 AND student_id = ANY($5)
+                AND joined_on < $4 AND (left_on IS NULL OR left_on > $4)
+             RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
+            "UPDATE class_students SET left_on = $4
+             WHERE institution_id = $1 AND class_id <> $2 AND academic_year = $3
+                AND student_id IN (SELECT value FROM json_each($5))
+                AND joined_on < $4 AND (left_on IS NULL OR left_on > $4)
+             RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
+        )
+        .bind(institution.0)
+        .bind(but.0)
+        .bind(year)
+        .bind(day.0)
+        .bind_split(|| numbers(students), || serde_json::json!(students).to_string())
+        .all()
+        .await?;
+    let deleted = tx
+        .query_split(
+            "DELETE FROM class_students WHERE institution_id = $1 AND class_id <> $2 AND academic_year = $3
+                AND student_id = ANY($5) AND joined_on >= $4
+             RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
+            "DELETE FROM class_students WHERE institution_id = $1 AND class_id <> $2 AND academic_year = $3
+                AND student_id IN (SELECT value FROM json_each($5)) AND joined_on >= $4
+             RETURNING id, student_id, class_id, academic_year, joined_on, left_on, created_at",
+        )
+        .bind(institution.0)
+        .bind(but.0)
         .bind(year)
         .bind(day.0)
         .bind_split(|| numbers(students), || serde_json::json!(students).to_string())

@@ -25,9 +25,12 @@ use crate::{
     http::{Allowed, Member, describe::says},
 };
 
+pub mod page;
+mod roll;
 mod store;
 #[cfg(test)]
 mod tests;
+mod trend;
 
 use store::Count;
 

@@ -10,7 +10,10 @@
 //! A new account whose row has no password gets one that nobody knows: its owner signs in once an administrator gave him
 //! another. Students need none to be recorded by their cards.
 
-use aide::axum::{ApiRouter, routing::post_with};
+use aide::axum::{
+    ApiRouter,
+    routing::{get_with, post_with},
+};
 use axum::extract::{DefaultBodyLimit, Multipart, State, multipart::MultipartRejection};
 use hadir_shared::time::SchoolDay;
 use serde_json::json;
@@ -31,9 +34,11 @@ use crate::{
 
 mod apply;
 mod layout;
+pub mod page;
 mod plan;
 mod report;
 mod store;
+mod template;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -56,7 +61,9 @@ type Answer = Result<Told<Report>, Unfit<Report>>;
 
 pub fn routes() -> ApiRouter<App> {
     let import = post_with(import, says("Import people from a CSV or XLSX file, all or nothing"));
-    ApiRouter::new().api_route("/users/import", import.layer(DefaultBodyLimit::max(BODY_LIMIT)))
+    ApiRouter::new()
+        .api_route("/users/import", import.layer(DefaultBodyLimit::max(BODY_LIMIT)))
+        .api_route("/users/import/template", get_with(template::show, says("An empty list to be filled in")))
 }
 
 /// A file that was read, and what is decided about it besides the school's own books.

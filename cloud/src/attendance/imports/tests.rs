@@ -359,3 +359,44 @@ async fn who_is_not_active_comes_to_no_class() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_sample_is_a_list_that_can_be_imported() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        let (_, teacher) = t.signed_in(school.id, "2001", seed::TEACHER).await;
+        let path = "/api/users/import/template";
+        for (query, kind) in
+            [("", "openxmlformats"), ("?format=xlsx", "openxmlformats"), ("?format=csv", "text/csv")]
+        {
+            use tower::ServiceExt as _;
+            let asked =
+                request("GET", &format!("{path}{query}"), Some(&school.admin)).body(Body::empty()).unwrap();
+            let answer = t.router().oneshot(asked).await.unwrap();
+            assert_eq!(answer.status(), 200);
+            assert!(answer.headers()["content-type"].to_str().unwrap().contains(kind), "{query}");
+            let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+            let dry = upload(&t, Some(&school.admin), "?create_classes=1&dry_run=1", &bytes, &[]).await;
+            assert_eq!((dry.status.as_u16(), counts(&dry)), (200, [2, 0, 0, 0]), "{} {}", t.on, dry.body);
+        }
+        assert_eq!(t.get(&format!("{path}?format=pdf"), Some(&school.admin)).await.status, 422);
+        assert_eq!(t.get(path, Some(&teacher)).await.status, 403);
+        assert_eq!(t.get(path, None).await.status, 401);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_page_names_the_file_field_and_is_for_administrators() {
+    both(async |t| {
+        let school = school(&t, "A", "5001").await;
+        t.user(school.id, "4001", seed::PRINCIPAL).await;
+        let at = format!("/console/{}/import", school.id);
+        let page = crate::console::tests::Tab::of(&t, "5001").await.page(&at).await;
+        for text in ["name=\"file\"", "import.js", "users/import/template", "id=\"create_classes\""] {
+            assert!(page.contains(text), "{text}");
+        }
+        assert_eq!(crate::console::tests::Tab::of(&t, "4001").await.get(&at).await.status, 403);
+    })
+    .await;
+}

@@ -18,6 +18,8 @@ pub struct Case {
 
 pub enum Content {
     None,
+    /// What stands behind the path.
+    Query(String),
     Json(Value),
     /// A form whose boundary is `x`.
     Form(Vec<u8>),
@@ -31,6 +33,9 @@ pub fn case(operation: &Operation, s: &School) -> Case {
         if let Some((before, rest)) = path.split_once('{') {
             path = format!("{before}{id}{}", rest.split_once('}').unwrap().1);
         }
+    }
+    if let Content::Query(query) = &content {
+        path = format!("{path}?{query}");
     }
     Case { path, content }
 }
@@ -129,6 +134,14 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
         ("POST", "/api/classes/{id}/remove-students") => {
             to(s.class, json!({"student_ids": [s.newcomer], "academic_year": 2025}))
         }
+        ("POST", "/api/classes/promote") => json(json!({
+            "from_year": 2025, "moves": [{"class_id": s.class, "to_class_id": s.empty_class}], "dry_run": true,
+        })),
+        ("POST", "/api/student-qr-cards/generate-missing") => json(json!({"class_id": s.class})),
+        ("GET", "/api/student-qr-cards/cards.pdf") => {
+            (String::new(), Content::Query(format!("students={}", s.siswa)))
+        }
+        ("GET", "/api/users/import/template") => nothing(),
         ("POST", "/api/student-qr-cards/generate") => json(json!({"student_id": s.siswa})),
         ("GET", "/api/student-qr-cards/{id}") => of(s.card),
         ("PUT", "/api/student-qr-cards/{id}/status") => to(s.card, json!({"is_active": true})),

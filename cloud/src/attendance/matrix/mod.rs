@@ -86,7 +86,7 @@ impl Client {
     async fn send(&self, case: &Case, method: &str, token: Option<&str>) -> Answer {
         let asked = request(method, &case.path, token);
         let asked = match &case.content {
-            Content::None => asked.body(Body::empty()),
+            Content::None | Content::Query(_) => asked.body(Body::empty()),
             Content::Json(body) => {
                 asked.header("content-type", "application/json").body(Body::from(body.to_string()))
             }

@@ -12,7 +12,8 @@
 use aide::axum::{ApiRouter, routing::get_with};
 use axum::extract::State;
 use hadir_shared::{
-    ids::{InstitutionId, UserId},
+    ids::{ClassId, InstitutionId, UserId},
+    time::SchoolDay,
     wire::roster::Role,
 };
 use schemars::JsonSchema;
@@ -41,9 +42,12 @@ use crate::{
 };
 
 mod export;
+pub mod page;
 mod store;
 #[cfg(test)]
 mod tests;
+
+pub use store::anywhere;
 
 const NUMBER_MAX: usize = 64;
 /// Characters of a phone number.
@@ -70,6 +74,8 @@ struct Asked {
     role_id: Option<i64>,
     is_active: Option<String>,
     search: Option<String>,
+    /// Students who are in it today. Beyond the documents.
+    class_id: Option<ClassId>,
 }
 
 /// Which accounts are wanted.
@@ -79,6 +85,13 @@ struct Filter {
     active: Option<bool>,
     /// Part of a name or number, in lower case.
     part: Option<String>,
+    class: Option<ClassId>,
+    /// Students who are in no class.
+    unplaced: bool,
+    /// The day on which they are in the class, or in none.
+    today: SchoolDay,
+    /// By name, as people look for each other; else in the order in which the accounts were made.
+    by_name: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -122,8 +135,9 @@ async fn list(
     Params(asked): Params<Asked>,
     page: Page,
 ) -> Result<OrFile<Said<Paginated<Person>>>, Fail> {
-    let filter = filter(asked)?;
     let mut tx = app.db.read(who.institution).await?;
+    let today = settings::load(&mut tx, who.institution).await?.schedule.zone.day(app.now());
+    let filter = filter(asked, today)?;
     let total = store::count(&mut tx, who.institution, &filter).await?;
     let people = store::page(&mut tx, who.institution, &filter, &page).await?;
     if let Some(format) = page.format {
@@ -134,7 +148,7 @@ async fn list(
     Ok(OrFile::Usual(Said("Data pengguna berhasil diambil", people)))
 }
 
-fn filter(asked: Asked) -> Result<Filter, Fail> {
+fn filter(asked: Asked, today: SchoolDay) -> Result<Filter, Fail> {
     let mut check = Check::new();
     role(&mut check, asked.role_id);
     let active = asked.is_active.and_then(|text| match text.as_str() {
@@ -147,7 +161,15 @@ fn filter(asked: Asked) -> Result<Filter, Fail> {
     });
     let part = check.optional_text("search", asked.search, 1..=100).map(|part| part.to_lowercase());
     check.finish()?;
-    Ok(Filter { role: asked.role_id, active, part })
+    Ok(Filter {
+        role: asked.role_id,
+        active,
+        part,
+        class: asked.class_id,
+        unplaced: false,
+        today,
+        by_name: false,
+    })
 }
 
 async fn show(

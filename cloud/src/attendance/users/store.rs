@@ -10,12 +10,24 @@ pub async fn count(tx: &mut Tx, institution: InstitutionId, filter: &Filter) -> 
              WHERE u.institution_id = $1
              AND (CAST($2 AS BIGINT) IS NULL OR r.role_id = $2)
              AND (CAST($3 AS BOOLEAN) IS NULL OR u.is_active = $3)
-             AND (CAST($4 AS TEXT) IS NULL OR LOWER(u.name) LIKE $4 ESCAPE '!' OR LOWER(u.nisn_nip_nik) LIKE $4 ESCAPE '!')",
+             AND (CAST($4 AS TEXT) IS NULL OR LOWER(u.name) LIKE $4 ESCAPE '!' OR LOWER(u.nisn_nip_nik) LIKE $4 ESCAPE '!')
+             AND (CAST($5 AS BIGINT) IS NULL OR u.id IN (
+                SELECT s.student_id FROM class_students s
+                WHERE s.institution_id = $1 AND s.class_id = $5 AND s.academic_year = $6
+                   AND s.joined_on <= $7 AND (s.left_on IS NULL OR s.left_on > $7)))
+             AND (NOT CAST($8 AS BOOLEAN) OR NOT EXISTS (
+                SELECT 1 FROM class_students s
+                WHERE s.institution_id = $1 AND s.student_id = u.id AND s.academic_year = $6
+                   AND s.joined_on <= $7 AND (s.left_on IS NULL OR s.left_on > $7)))",
         )
         .bind(institution.0)
         .bind(filter.role)
         .bind(filter.active)
         .bind(filter.part.as_deref().map(anywhere))
+        .bind(filter.class.map(|id| id.0))
+        .bind(filter.today.academic_year())
+        .bind(filter.today.0)
+        .bind(filter.unplaced)
         .one()
         .await?;
     Ok(count)
@@ -34,12 +46,25 @@ pub async fn page(
          AND (CAST($2 AS BIGINT) IS NULL OR r.role_id = $2)
          AND (CAST($3 AS BOOLEAN) IS NULL OR u.is_active = $3)
          AND (CAST($4 AS TEXT) IS NULL OR LOWER(u.name) LIKE $4 ESCAPE '!' OR LOWER(u.nisn_nip_nik) LIKE $4 ESCAPE '!')
-         ORDER BY u.id LIMIT $5 OFFSET $6",
+         AND (CAST($5 AS BIGINT) IS NULL OR u.id IN (
+            SELECT s.student_id FROM class_students s
+            WHERE s.institution_id = $1 AND s.class_id = $5 AND s.academic_year = $6
+               AND s.joined_on <= $7 AND (s.left_on IS NULL OR s.left_on > $7)))
+         AND (NOT CAST($8 AS BOOLEAN) OR NOT EXISTS (
+            SELECT 1 FROM class_students s
+            WHERE s.institution_id = $1 AND s.student_id = u.id AND s.academic_year = $6
+               AND s.joined_on <= $7 AND (s.left_on IS NULL OR s.left_on > $7)))
+         ORDER BY CASE WHEN CAST($9 AS BOOLEAN) THEN LOWER(u.name) END, u.id LIMIT $10 OFFSET $11",
     )
     .bind(institution.0)
     .bind(filter.role)
     .bind(filter.active)
     .bind(filter.part.as_deref().map(anywhere))
+    .bind(filter.class.map(|id| id.0))
+    .bind(filter.today.academic_year())
+    .bind(filter.today.0)
+    .bind(filter.unplaced)
+    .bind(filter.by_name)
     .bind(page.per_page)
     .bind(page.offset())
     .all()
@@ -47,7 +72,7 @@ pub async fn page(
 }
 
 /// A LIKE pattern that finds a text as it stands.
-fn anywhere(part: &str) -> String {
+pub fn anywhere(part: &str) -> String {
     format!("%{}%", part.replace('!', "!!").replace('%', "!%").replace('_', "!_"))
 }
 

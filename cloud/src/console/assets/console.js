@@ -2,17 +2,20 @@
 //
 // <form data-api="PUT" action="…/api/leaves/7">   sends its fields as JSON with that method, says what came of it, and brings
 //                                                  the page up to date. A button of it sends its own name and value, too.
-//   data-as="number|boolean|list|null"   of a field: what its text means (null: an empty one is null, not left out)
+//   data-as="number|boolean|list|null|id|choice"   of a field: what its text means (null: an empty one is null, not left out;
+//                                        id: a number, or null; choice: a number, "null", or left out)
+//   name="moves.0.class_id"              of a field: it is sent within a list of objects
+//   <select data-route>                  of the form: it goes to the chosen option's data-to
 //   data-ask="…"                         of the form or the button: a question that is answered first
 //   data-then="/console/…"               goes there when it went well
 //   data-files                           sends the fields as they are (multipart)
-// <element id data-live>                 is replaced by what the page says a moment later
+// <element id data-live>                 is replaced by what the page says a moment later; what is open in it stays open
 // <dialog id="x">, <button data-opens="x">   opens it; data-fill='{"name": "value"}' fills its form first, data-to its address
 
 const lang = document.documentElement.lang;
 /** The text of the visitor's language. */
 export const t = (id, en) => (lang === "en" ? en : id);
-const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
+export const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
 
 /** A request to this page's API. Throws an Error with `.problems`, in the API's words. */
 export async function call(method, url, body) {
@@ -77,6 +80,10 @@ function put(fresh) {
     const now = fresh.getElementById(old.id);
     // What somebody is filling in, or has ticked, stays as it is.
     if (!now || old.contains(document.activeElement?.closest("input, select, textarea")) || old.querySelector("input:checked")) continue;
+    for (const opened of old.querySelectorAll("details[id]")) {
+      const again = [...now.querySelectorAll("details[id]")].find((each) => each.id === opened.id);
+      if (again) again.open = opened.open;
+    }
     if (old.innerHTML !== now.innerHTML) {
       const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
       old.replaceWith(document.adoptNode(now));
@@ -114,10 +121,17 @@ export function fields(form, button) {
       continue;
     }
     const value = read(field);
-    if (value !== undefined) body[field.name] = value;
+    if (value !== undefined) set(body, field.name.split("."), value);
   }
   if (button?.name) body[button.name] = read(button);
+  // Of a list whose members are numbered some may have been left out.
+  for (const [name, value] of Object.entries(body)) if (Array.isArray(value)) body[name] = value.filter((each) => each !== undefined);
   return body;
+}
+
+function set(into, [name, ...rest], value) {
+  if (!rest.length) into[name] = value;
+  else set((into[name] ??= /^[0-9]+$/.test(rest[0]) ? [] : {}), rest, value);
 }
 
 function read(field) {
@@ -131,6 +145,10 @@ function read(field) {
       return text.split(/[\s,;]+/).filter(Boolean).map(Number);
     case "null":
       return text === "" ? null : text;
+    case "id":
+      return text === "" ? null : Number(text);
+    case "choice":
+      return text === "" ? undefined : JSON.parse(text);
     default:
       return text === "" ? undefined : field.value;
   }
@@ -178,6 +196,8 @@ export async function send(form, button) {
   flaws(form, {});
   try {
     const method = button?.dataset.api ?? form.dataset.api;
+    const route = form.querySelector("select[data-route]")?.selectedOptions[0]?.dataset.to;
+    if (route) form.action = route;
     const hasFiles = "files" in form.dataset;
     const body = hasFiles ? new FormData(form) : method === "DELETE" && !form.elements.length ? undefined : fields(form, button);
     const said = await call(method, button?.formAction && button.hasAttribute("formaction") ? button.formAction : form.action, body);
@@ -192,6 +212,7 @@ export async function send(form, button) {
     form.querySelectorAll("input:checked[data-select]").forEach((box) => (box.checked = false));
     await refresh();
   } catch (error) {
+    form.dispatchEvent(new CustomEvent("failed", { bubbles: true, detail: error }));
     if (error.problems && Object.keys(error.problems).length) flaws(form, error.problems);
     say(error.message, true);
   } finally {

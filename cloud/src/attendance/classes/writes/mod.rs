@@ -4,8 +4,8 @@
 //! are active are put into a class, and into one class and year once at a time; who leaves a class has been in it, and a class that somebody is or was in
 //! stays, because records and recaps name it; every change travels to the boxes.
 //!
-//! Assigning moves nobody: who is to change classes is removed from the one and assigned to the other. Where somebody is in two,
-//! his records are of the one he came to last.
+//! Assigning moves nobody, unless it is asked to: else who is to change classes is removed from the one and assigned to the
+//! other. Where somebody is in two, his records are of the one he came to last.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Class, Membership, Shown, find, store, unknown, with_teachers};
+use super::{Class, Membership, Shown, find, store, store::Left, unknown, with_teachers};
 use crate::{
     app::App,
     attendance::{
@@ -78,6 +78,9 @@ struct Group {
     academic_year: Option<i64>,
     /// The first day in the class, when assigning. Unless said: today, or in another year than this one its first day.
     effective_from: Option<SchoolDay>,
+    /// When assigning: takes them out of other classes of that year, from the same day on. Beyond the documents.
+    #[serde(default)]
+    moves: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -169,7 +172,7 @@ async fn assign(
     Segment(id): Segment<ClassId>,
     Body(group): Body<Group>,
 ) -> Result<Told<Assigned>, Fail> {
-    let from = group.effective_from;
+    let (from, leaves_others) = (group.effective_from, group.moves);
     let (students, year) = read(group)?;
     let mut tx = app.db.write(who.institution).await?;
     let class = shown(&mut tx, who.institution, id).await?;
@@ -185,16 +188,20 @@ async fn assign(
     let today = today(&mut tx, &app, who.institution).await?;
     let usual = if today.academic_year() == year { Some(today) } else { SchoolDay::first_of(year) };
     let from = from.or(usual).unwrap_or(today);
+    let left = if leaves_others {
+        store::leave_others(&mut tx, who.institution, id, &students, year, from).await?
+    } else {
+        Left::default()
+    };
     let assigned = store::assign(&mut tx, who.institution, id, &students, year, from, app.now()).await?;
     let moved: Vec<UserId> = assigned.iter().map(|one| UserId(one.student_id)).collect();
-    roster::touch_people(&mut tx, &app, who.institution, &moved).await?;
-    let entry = Entry::new(who.actor(), "class.assign", subject(id)).of(who.institution);
-    audit(
-        &mut tx,
-        &app,
-        &entry.after(json!({"student_ids": moved, "academic_year": year, "effective_from": from})),
-    )
-    .await?;
+    roster::touch_people(&mut tx, &app, who.institution, &students).await?;
+    let mut entry = Entry::new(who.actor(), "class.assign", subject(id)).of(who.institution);
+    if left.count() > 0 {
+        entry = entry.before(json!({"ended": left.ended, "deleted": left.deleted}));
+    }
+    let after = json!({"student_ids": moved, "academic_year": year, "effective_from": from});
+    audit(&mut tx, &app, &entry.after(after)).await?;
     tx.commit().await?;
     let message = format!("{} siswa berhasil ditetapkan ke kelas", assigned.len());
     Ok(Told(message, Assigned { class, assigned_students: assigned }))
