@@ -4,7 +4,12 @@
 //! clients who hang up do not free places that are still in use; who waits longer than two seconds is told to come back;
 //! the length is checked before anything is hashed.
 
-use std::{sync::Arc, thread::available_parallelism, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, LazyLock},
+    thread::available_parallelism,
+    time::Duration,
+};
 
 use anyhow::anyhow;
 use argon2::{
@@ -33,8 +38,37 @@ pub const LONGEST: usize = 256;
 
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// The most guessed passwords of eight characters and more; compared without regard to case.
-const COMMON: &str = include_str!("common_passwords.txt");
+/// The most guessed passwords of eight characters and more, in lower case: what the twenty thousand of Django's list
+/// (`common_passwords.license.txt`) leave of that length, and what is guessed in Indonesia besides.
+static COMMON: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
+/// A word of the surroundings that is shorter stands in too many passwords by chance.
+const SHORTEST_WORD: usize = 4;
+/// What is left of a password without those words must be this long to be one.
+const SHORTEST_REST: usize = 5;
+
+/// [`flaw`], and whether the password is little more than what everybody around knows: the school's name and code, the
+/// user's own names (ASVS 6.2.11).
+pub fn flaw_among(password: &str, known: &[&str]) -> Option<Flaw> {
+    flaw(password).or_else(|| {
+        let too_plain = rest_without(password, known) < SHORTEST_REST;
+        too_plain.then(|| Flaw::Said("Kata sandi ini memuat nama sekolah atau nama Anda".into()))
+    })
+}
+
+/// Letters and digits that stay when every word of `known` is taken out of the password.
+fn rest_without(password: &str, known: &[&str]) -> usize {
+    let plain = |text: &str| text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let parts = known.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()).chain([*text]));
+    let mut words: Vec<_> = parts.map(plain).filter(|word| word.chars().count() >= SHORTEST_WORD).collect();
+    if words.is_empty() {
+        return SHORTEST_REST;
+    }
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let whole = plain(password);
+    let rest = words.iter().fold(whole.clone(), |rest, word| rest.replace(word.as_str(), ""));
+    if rest == whole { SHORTEST_REST } else { rest.chars().count() }
+}
 
 /// What is wrong with a new password, if anything. No rules of composition (ASVS 6.2.5).
 pub fn flaw(password: &str) -> Option<Flaw> {
@@ -45,7 +79,7 @@ pub fn flaw(password: &str) -> Option<Flaw> {
         return Some(Flaw::TooLong(LONGEST));
     }
     let lower = password.to_lowercase();
-    COMMON.lines().any(|common| common == lower).then(|| Flaw::Said("Kata sandi ini terlalu umum".into()))
+    COMMON.contains(lower.as_str()).then(|| Flaw::Said("Kata sandi ini terlalu umum".into()))
 }
 
 /// The answer to a comparison.
@@ -192,6 +226,25 @@ mod tests {
         assert_eq!(flaw("1234567"), Some(Flaw::TooShort(8)));
         assert_eq!(flaw(&"x".repeat(257)), Some(Flaw::TooLong(256)));
         assert!(matches!(flaw("Password1"), Some(Flaw::Said(_))));
-        assert!(COMMON.lines().all(|line| line.len() >= SHORTEST && line == line.to_lowercase()));
+        for common in ["1234567890", "qwertyuiop", "1q2w3e4r5t", "Sayang123", "indonesia", "football"] {
+            assert!(matches!(flaw(common), Some(Flaw::Said(_))), "{common}");
+        }
+        assert!(COMMON.len() > 8_000);
+        assert!(COMMON.iter().all(|line| line.len() >= SHORTEST && *line == line.to_lowercase()));
+    }
+
+    #[test]
+    fn what_everybody_around_knows_is_no_password() {
+        let known = ["SMA Negeri 1 Hadir", "SMAN1", "budi.santoso", "budi@sekolah.sch.id"];
+        for plain in
+            ["negeri1hadir", "SMAN1-Hadir", "Hadir.2025", "budi-santoso", "Santoso99", "smanegeri1hadir!"]
+        {
+            assert!(matches!(flaw_among(plain, &known), Some(Flaw::Said(_))), "{plain}");
+        }
+        for good in ["hadir di pagi buta", "kunci rumah nenek", "Rahasia123!", "budi7gajah2"] {
+            assert_eq!(flaw_among(good, &known), None, "{good}");
+        }
+        assert_eq!(flaw_among("short", &known), Some(Flaw::TooShort(8)));
+        assert_eq!(flaw_among("kunci rumah", &["", "a b", "SD"]), None, "no words to look for");
     }
 }
