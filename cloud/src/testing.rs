@@ -39,6 +39,9 @@ use crate::{
     seal::Seal,
 };
 
+pub mod examples;
+pub mod matrix;
+
 /// The password of everybody a test makes.
 pub const PASSWORD: &str = "Rahasia123!";
 /// Who the tests' cloud is to PostgreSQL: an account that owns nothing.
@@ -134,12 +137,18 @@ impl TestApp {
         Self { app, router: Arc::default(), ..self.clone() }
     }
 
+    /// The same cloud by the machine's own clock: for what is promised in real time.
+    pub fn in_real_time(&self) -> Self {
+        let app = App { clock: Arc::new(crate::clock::SystemClock::new()), ..self.app.clone() };
+        Self { app, router: Arc::default(), ..self.clone() }
+    }
+
     /// Another node over the same database: its own caches, its own keys in memory.
     pub async fn another_node(&self) -> Self {
         let app = &self.app;
         let ids = Ids::seeded(2);
         let other = App::new(app.db.clone(), app.clock.clone(), ids, (*app.config).clone(), app.seal.clone());
-        Self { app: other.await.unwrap(), router: Arc::default(), ..self.clone() }
+        Self { app: Box::pin(other).await.unwrap(), router: Arc::default(), ..self.clone() }
     }
 
     /// The database as the owner of its tables sees it.
@@ -246,7 +255,7 @@ fn seal() -> Seal {
 }
 
 /// Hashed once per run: it takes as long as it should.
-async fn password_hash() -> String {
+pub async fn password_hash() -> String {
     static HASH: OnceCell<String> = OnceCell::const_new();
     let hasher = crate::identity::password::Hasher::new();
     HASH.get_or_init(async || hasher.hash(&Ids::seeded(1), PASSWORD).await.unwrap()).await.clone()

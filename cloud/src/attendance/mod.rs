@@ -45,7 +45,7 @@ mod second_factor;
 pub mod settings;
 mod students;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod undo;
 mod users;
 

@@ -12,7 +12,7 @@ async fn section_7() {
         let school = school(&t, "A", "5001").await;
         let (_, principal) = t.signed_in(school.id, "4001", seed::PRINCIPAL).await;
         let (_, pupil) = t.signed_in(school.id, "1001", seed::STUDENT).await;
-        let doc = Section::open(&t, "07-announcements");
+        let doc = Section::open(&t, "attendance", "07-announcements");
 
         let create = |answer| doc.ask("POST /api/announcements", answer);
         let text = json!({"title": "Pengumuman Tes", "content": "Ini adalah pengumuman tes untuk pengujian sistem"});

@@ -22,7 +22,7 @@ async fn section_4() {
         let (_, staff) = t.signed_in(school.id, "3001", seed::STAFF).await;
         let (_, teacher) = t.signed_in(school.id, "2001", seed::TEACHER).await;
         let (_, pupil) = t.signed_in(school.id, "1001", seed::STUDENT).await;
-        let doc = Section::open(&t, "04-attendance");
+        let doc = Section::open(&t, "attendance", "04-attendance");
         let check_in = |answer| doc.ask("POST /api/attendance/checkin", answer);
         let check_out = |answer| doc.ask("POST /api/attendance/checkout", answer);
         let here = -6.123_456;

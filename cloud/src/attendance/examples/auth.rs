@@ -12,7 +12,7 @@ async fn section_1() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
         complete(&t, &school.admin, "Admin Utama").await;
-        let doc = Section::open(&t, "01-auth");
+        let doc = Section::open(&t, "attendance", "01-auth");
 
         let login = |answer| doc.ask("POST /api/auth/login", answer);
         let credentials =

@@ -14,7 +14,7 @@ async fn section_9() {
         let (andi, _) = person(&t, &school, ("1001", "Andi Pratama"), seed::STUDENT).await;
         let (budi, teacher) = t.signed_in(school.id, "2001", seed::TEACHER).await;
         let (_, principal) = t.signed_in(school.id, "4001", seed::PRINCIPAL).await;
-        let doc = Section::open(&t, "09-student-qr-cards");
+        let doc = Section::open(&t, "attendance", "09-student-qr-cards");
 
         let generate = |answer| doc.ask("POST /api/student-qr-cards/generate", answer);
         generate("principal").by(&principal).with(json!({"student_id": andi})).send().await;

@@ -15,7 +15,7 @@ async fn section_8() {
         let (citra, _) = person(&t, &school, ("2002", "Citra Dewi"), seed::TEACHER).await;
         let (andi, pupil) = person(&t, &school, ("1001", "Andi Pratama"), seed::STUDENT).await;
         let (eka, _) = person(&t, &school, ("1002", "Eka Putri"), seed::STUDENT).await;
-        let doc = Section::open(&t, "08-classes");
+        let doc = Section::open(&t, "attendance", "08-classes");
 
         let create = |answer| doc.ask("POST /api/classes", answer);
         let room = json!({"name": "X IPA 1", "homeroom_teacher_id": budi});

@@ -34,7 +34,7 @@ async fn section_12() {
             assert_eq!(t.post("/api/attendance/checkin", Some(who), punch(&qr, HERE)).await.status, 200);
         }
 
-        let doc = Section::open(&t, "12-dashboard");
+        let doc = Section::open(&t, "attendance", "12-dashboard");
         let dashboard = |answer| doc.ask("GET /api/dashboard", answer);
         let own = dashboard("siswa").by(&pupil).send().await;
         assert_eq!(own["data"]["attendance_status"], "belum_absen", "{}", t.on);

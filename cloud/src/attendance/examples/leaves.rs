@@ -27,7 +27,7 @@ async fn section_6() {
         let (_, pupil) = t.signed_in(school.id, "1001", seed::STUDENT).await;
         let (_, classmate) = t.signed_in(school.id, "1002", seed::STUDENT).await;
         let (_, principal) = t.signed_in(school.id, "4001", seed::PRINCIPAL).await;
-        let doc = Section::open(&t, "06-leaves");
+        let doc = Section::open(&t, "attendance", "06-leaves");
 
         let create = |answer| doc.ask("POST /api/leaves", answer).by(&pupil);
         let wanted = |kind: &str, from: &str, to: &str| {

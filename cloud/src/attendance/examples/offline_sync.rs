@@ -18,7 +18,7 @@ async fn section_10() {
         let (budi, teacher) = person(&t, &school, ("2001", "Budi Santoso"), seed::TEACHER).await;
         let (_, principal) = t.signed_in(school.id, "4001", seed::PRINCIPAL).await;
         let stranger = t.user(school.id, "9001", ELSEWHERE).await;
-        let doc = Section::open(&t, "10-offline-sync");
+        let doc = Section::open(&t, "attendance", "10-offline-sync");
 
         let process = |answer| doc.ask("POST /api/offline-sync/process-attendance", answer);
         let full = |user, timestamp: &str| {

@@ -12,7 +12,7 @@ async fn section_2() {
         let school = school(&t, "A", "5001").await;
         let token = &school.admin;
         complete(&t, token, "Admin Utama").await;
-        let doc = Section::open(&t, "02-profile");
+        let doc = Section::open(&t, "attendance", "02-profile");
 
         doc.ask("GET /api/user", "done").by(token).send().await;
         doc.ask("GET /api/user", "signed out").send().await;

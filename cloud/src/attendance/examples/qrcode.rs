@@ -14,7 +14,7 @@ async fn section_3() {
         let (teacher, token) = t.signed_in(school.id, "2001", seed::TEACHER).await;
         let (colleague, other) = t.signed_in(school.id, "2002", seed::TEACHER).await;
         let (_, pupil) = t.signed_in(school.id, "1001", seed::STUDENT).await;
-        let doc = Section::open(&t, "03-qrcode");
+        let doc = Section::open(&t, "attendance", "03-qrcode");
 
         let now = doc.ask("GET /api/qrcode/dynamic", "done").by(&token).send().await;
         let qr = now["data"]["token"].as_str().unwrap();

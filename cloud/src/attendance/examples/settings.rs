@@ -12,7 +12,7 @@ async fn section_11() {
         let school = school(&t, "A", "5001").await;
         let admin = &school.admin;
         let (_, teacher) = t.signed_in(school.id, "2001", seed::TEACHER).await;
-        let doc = Section::open(&t, "11-settings");
+        let doc = Section::open(&t, "attendance", "11-settings");
 
         doc.ask("GET /api/settings", "done").by(admin).send().await;
         doc.ask("GET /api/settings", "teacher").by(&teacher).send().await;

@@ -20,7 +20,7 @@ async fn section_5() {
         let pupil = t.login("1001").await;
         let made = t.post("/api/student-qr-cards/generate", Some(&school.admin), json!({"student_id": first})).await;
         let card = &made.body["data"]["qr_code"];
-        let doc = Section::open(&t, "05-student-attendance");
+        let doc = Section::open(&t, "attendance", "05-student-attendance");
 
         let scan = |answer| doc.ask("POST /api/student-attendance/scan-qr", answer);
         let at = |presented: Value| {

@@ -13,7 +13,7 @@ async fn section_13() {
         let school = school(&t, "A", "5001").await;
         let admin = &school.admin;
         complete(&t, admin, "Admin Utama").await;
-        let doc = Section::open(&t, "13-users");
+        let doc = Section::open(&t, "attendance", "13-users");
 
         let create = |answer| doc.ask("POST /api/users", answer).by(admin);
         let eka = json!({

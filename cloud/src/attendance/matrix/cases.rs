@@ -4,40 +4,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::{Operation, world::School};
+use super::{Case, Content, Operation, world::School};
 use crate::testing::PASSWORD;
 
 /// A number is one person's: each new account has its own.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// What is sent.
-pub struct Case {
-    pub path: String,
-    pub content: Content,
-}
-
-pub enum Content {
-    None,
-    /// What stands behind the path.
-    Query(String),
-    Json(Value),
-    /// A form whose boundary is `x`.
-    Form(Vec<u8>),
-}
-
 /// A route that is not in here fails the matrix.
 pub fn case(operation: &Operation, s: &School) -> Case {
     let (ids, content) = parts(operation, s);
-    let mut path = operation.path.clone();
-    for id in ids.split('/') {
-        if let Some((before, rest)) = path.split_once('{') {
-            path = format!("{before}{id}{}", rest.split_once('}').unwrap().1);
-        }
-    }
-    if let Content::Query(query) = &content {
-        path = format!("{path}?{query}");
-    }
-    Case { path, content }
+    Case::of(operation, &ids, content)
 }
 
 /// What stands in the path (several with a slash between), and the body.

@@ -44,6 +44,9 @@ fn compare(path: &str, documented: &Value, answer: &Value, nullable: &[String], 
             }
         }
         (Value::Number(documented), Value::Number(answer)) => {
+            if path == "statusCode" && documented != answer {
+                found.push(format!("statusCode is {answer}"));
+            }
             if documented.is_i64() && !answer.is_i64() {
                 found.push(format!("{path} is {answer}, documented as {documented}"));
             }
