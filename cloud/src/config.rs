@@ -19,8 +19,9 @@ const ENV_PREFIX: &str = "HADIR_CLOUD_";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen; port 0 takes a free one.
-    pub listen: String,
+    /// Where to listen; port 0 takes a free one. An address, or `[[listen]]` tables with `addr` and, for a listener that has
+    /// some modules alone, `modules`.
+    pub listen: Listen,
     /// Everything the cloud keeps on this machine: the SQLite database, its secret key, files.
     pub data_dir: PathBuf,
     /// `postgres://…` or `sqlite://path`; by default `sqlite://<data_dir>/cloud.db`.
@@ -37,14 +38,56 @@ pub struct Config {
     pub trust_proxy: bool,
     /// What to log, as in `RUST_LOG`.
     pub log: String,
-    /// How long a session of the attendance module lives, in days.
+    /// How long a session lives where its module knows no refreshing, in days.
     pub session_days: i64,
+    /// The server that takes mails: `smtp://user:password@host:587?tls=required`, `smtps://…`. Without it mails are kept.
+    pub smtp_url: Option<String>,
+    /// Whom mails are from: `Hadir <hadir@sekolah.sch.id>`. Needed with `smtp_url`.
+    pub mail_from: Option<String>,
+    /// The HTTP gateway that takes text messages. Without it they are kept.
+    pub sms_url: Option<String>,
+    /// A file with the secret requests to the gateway are signed with; 16 bytes at least. Needed with `sms_url`.
+    pub sms_secret_file: Option<PathBuf>,
+    /// Let the gateway be in this machine's own network.
+    pub sms_allow_private: bool,
+    /// What `GET /sso/install` asks for; without it that address does not exist. Remove it after the first start.
+    pub setup_token: Option<String>,
+    /// The password of the super admin it makes; without it one is made up, and logged.
+    pub super_admin_password: Option<String>,
+}
+
+/// One address for everything, or several, each with all modules or some.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Listen {
+    One(String),
+    Several(Vec<Listener>),
+}
+
+/// An address, and what answers there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    pub addr: String,
+    /// Empty: everything.
+    #[serde(default)]
+    pub modules: Vec<String>,
+}
+
+impl Listen {
+    /// As a list.
+    pub fn all(&self) -> Vec<Listener> {
+        match self {
+            Self::One(addr) => vec![Listener { addr: addr.clone(), modules: Vec::new() }],
+            Self::Several(all) => all.clone(),
+        }
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: "127.0.0.1:8000".into(),
+            listen: Listen::One("127.0.0.1:8000".into()),
             data_dir: "data".into(),
             database_url: None,
             database_owner_url: None,
@@ -53,6 +96,13 @@ impl Default for Config {
             trust_proxy: false,
             log: "info,tokio_cron_scheduler=warn".into(),
             session_days: 30,
+            smtp_url: None,
+            mail_from: None,
+            sms_url: None,
+            sms_secret_file: None,
+            sms_allow_private: false,
+            setup_token: None,
+            super_admin_password: None,
         }
     }
 }
@@ -100,6 +150,44 @@ impl Config {
             );
         }
         anyhow::ensure!((1..=366).contains(&self.session_days), "session_days must be between 1 and 366");
+        self.check_listeners()?;
+        self.check_messages()
+    }
+
+    fn check_listeners(&self) -> anyhow::Result<()> {
+        let listeners = self.listen.all();
+        anyhow::ensure!(!listeners.is_empty(), "listen must name an address");
+        for module in listeners.iter().flat_map(|listener| &listener.modules) {
+            let known = crate::MODULES.contains(&module.as_str());
+            anyhow::ensure!(
+                known,
+                "listen names the module {module:?}; there are {}",
+                crate::MODULES.join(", ")
+            );
+        }
+        Ok(())
+    }
+
+    fn check_messages(&self) -> anyhow::Result<()> {
+        if let Some(url) = &self.smtp_url {
+            let is_smtp = url.starts_with("smtp://") || url.starts_with("smtps://");
+            anyhow::ensure!(is_smtp, "smtp_url must start with smtp:// or smtps://");
+            anyhow::ensure!(self.mail_from.is_some(), "smtp_url needs mail_from: whom mails are from");
+        }
+        if let Some(from) = &self.mail_from {
+            crate::mail::check_sender(from).context("mail_from")?;
+        }
+        if let Some(url) = &self.sms_url {
+            let is_http = url.starts_with("http://") || url.starts_with("https://");
+            anyhow::ensure!(is_http, "sms_url must start with https:// or http://");
+            anyhow::ensure!(
+                self.sms_secret_file.is_some(),
+                "sms_url needs sms_secret_file: what signs its requests"
+            );
+        }
+        if let Some(token) = &self.setup_token {
+            anyhow::ensure!(token.len() >= 16, "setup_token must have 16 characters at least");
+        }
         Ok(())
     }
 }
@@ -117,6 +205,8 @@ pub fn show(file: Option<&Path>) -> anyhow::Result<String> {
         let shown = match key.as_str() {
             "database_url" => serde_json::to_string(&mask(&config.database_url()))?,
             "database_owner_url" => serde_json::to_string(&config.database_owner_url.as_deref().map(mask))?,
+            "smtp_url" | "sms_url" => serde_json::to_string(&value.as_str().map(mask))?,
+            "setup_token" | "super_admin_password" => serde_json::to_string(&value.as_str().map(|_| "***"))?,
             "secret_key_file" => serde_json::to_string(&config.secret_key_file())?,
             _ => value.to_string(),
         };
@@ -182,7 +272,7 @@ mod tests {
         let file = folder.path().join("cloud.toml");
         std::fs::write(&file, "listen = \"127.0.0.1:0\"\npublic_url = \"https://a.example\"\n").unwrap();
         let config = Config::load(Some(&file)).unwrap();
-        assert_eq!((config.listen.as_str(), config.session_days), ("127.0.0.1:0", 30));
+        assert_eq!((config.listen, config.session_days), (Listen::One("127.0.0.1:0".into()), 30));
         assert!(
             show(Some(&file))
                 .unwrap()
@@ -194,9 +284,35 @@ mod tests {
             "public_url = \"https://a.example/path\"",
             "database_url = \"mysql://x\"",
             "session_days = 0",
+            "listen = []",
+            "[[listen]]\naddr = \"127.0.0.1:0\"\nmodules = [\"lms\"]",
+            "[[listen]]\naddr = \"127.0.0.1:0\"\nmodule = \"sso\"",
+            "smtp_url = \"smtp://localhost\"",
+            "smtp_url = \"http://localhost\"\nmail_from = \"a@b.id\"",
+            "mail_from = \"nobody\"",
+            "sms_url = \"https://sms.example\"",
+            "setup_token = \"short\"",
         ] {
             std::fs::write(&file, wrong).unwrap();
             assert!(Config::load(Some(&file)).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn several_listeners_and_secrets_that_are_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("cloud.toml");
+        let text = "smtp_url = \"smtp://hadir:s3cret@mail.example\"\nmail_from = \"Hadir <hadir@sekolah.sch.id>\"\n\
+                    setup_token = \"0123456789abcdef\"\nsuper_admin_password = \"s3cret s3cret\"\n\
+                    [[listen]]\naddr = \"127.0.0.1:0\"\n[[listen]]\naddr = \"127.0.0.1:3001\"\nmodules = [\"sso\"]\n";
+        std::fs::write(&file, text).unwrap();
+        let listeners = Config::load(Some(&file)).unwrap().listen.all();
+        assert_eq!(listeners.len(), 2);
+        assert_eq!(
+            (listeners[0].modules.len(), listeners[1].modules.as_slice()),
+            (0, ["sso".to_owned()].as_slice())
+        );
+        let shown = show(Some(&file)).unwrap();
+        assert!(!shown.contains("s3cret") && !shown.contains("0123456789abcdef"), "{shown}");
     }
 }

@@ -8,6 +8,16 @@ CREATE TABLE institutions (
     code        TEXT NOT NULL UNIQUE,
     name        TEXT NOT NULL,
     is_active   BOOLEAN NOT NULL DEFAULT TRUE,
+    address1    TEXT,
+    address2    TEXT,
+    address3    TEXT,
+    zipcode     TEXT,
+    telephone1  TEXT,
+    telephone2  TEXT,
+    fax         TEXT,
+    website     TEXT,
+    avatar      TEXT,                                         -- keys in pictures
+    cover       TEXT,
     created_at  BIGINT NOT NULL,
     updated_at  BIGINT NOT NULL
 );
@@ -18,6 +28,7 @@ CREATE TABLE services (
     uuid        UUID NOT NULL UNIQUE,
     code        TEXT NOT NULL UNIQUE,
     name        TEXT NOT NULL,
+    description TEXT,
     created_at  BIGINT NOT NULL,
     updated_at  BIGINT NOT NULL
 );
@@ -37,10 +48,17 @@ CREATE TABLE users (
     nisn_nip_nik   TEXT,
     username       TEXT UNIQUE,
     name           TEXT NOT NULL,
+    first_name     TEXT,                                      -- where a module asks for the parts of a name
+    last_name      TEXT,
     email          TEXT UNIQUE,
+    email_verified_at BIGINT,                                 -- NULL again when the address changes
     phone          TEXT,
+    phone_verified_at BIGINT,
+    applied_as     TEXT,                                      -- the kind of account somebody registered for and was not yet given
     password_hash  TEXT NOT NULL,                             -- argon2id, PHC string
-    photo_path     TEXT,
+    photo_path     TEXT,                                      -- of the attendance module
+    avatar         TEXT,                                      -- keys in pictures
+    cover          TEXT,
     is_active      BOOLEAN NOT NULL DEFAULT TRUE,
     token_version  BIGINT NOT NULL DEFAULT 0,                 -- raised when every token of the user must die
     created_at     BIGINT NOT NULL,
@@ -51,10 +69,11 @@ CREATE UNIQUE INDEX users_nisn_nip_nik ON users (nisn_nip_nik) WHERE nisn_nip_ni
 CREATE INDEX users_by_institution ON users (institution_id, id);
 
 CREATE TABLE roles (
-    id          BIGINT PRIMARY KEY,                           -- the attendance contract fixes 1..5
+    id          BIGINT PRIMARY KEY,                           -- the attendance contract fixes 1..5; made ones start at 1001
     service_id  BIGINT NOT NULL REFERENCES services (id),
     code        TEXT NOT NULL,
     name        TEXT NOT NULL,
+    description TEXT,
     UNIQUE (service_id, code)
 );
 
@@ -62,6 +81,9 @@ CREATE TABLE permissions (
     id          $ID,
     service_id  BIGINT NOT NULL REFERENCES services (id),
     code        TEXT NOT NULL,
+    description TEXT,
+    resource_type TEXT,
+    action      TEXT,
     UNIQUE (service_id, code)
 );
 
@@ -70,6 +92,15 @@ CREATE TABLE role_permissions (
     permission_id BIGINT NOT NULL REFERENCES permissions (id),
     PRIMARY KEY (role_id, permission_id)
 );
+
+-- Avatars and covers of users and institutions. No institution where the user has none.
+CREATE TABLE pictures (
+    key            TEXT PRIMARY KEY,                          -- 32 hexadecimal digits; the file's name
+    institution_id BIGINT REFERENCES institutions (id),
+    user_id        BIGINT REFERENCES users (id),              -- NULL: the institution's own
+    created_at     BIGINT NOT NULL
+);
+CREATE INDEX pictures_by_user ON pictures (user_id);
 
 -- One role per user and service.
 CREATE TABLE user_roles (
@@ -105,6 +136,25 @@ CREATE TABLE refresh_tokens (
     used_at     BIGINT
 );
 CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_id);
+
+-- Mails and text messages: written with what caused them, sent by a job, and kept to be looked at and sent again.
+CREATE TABLE messages (
+    id             $ID,
+    institution_id BIGINT,
+    user_id        BIGINT,
+    channel        TEXT NOT NULL CHECK (channel IN ('email', 'sms')),
+    template       TEXT NOT NULL,
+    recipient      TEXT NOT NULL,                             -- an address or a number
+    subject        TEXT NOT NULL,
+    content        TEXT,                                      -- sealed: there may be a code in it; gone once it was sent
+    state          TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'kept', 'failed')),
+    tries          BIGINT NOT NULL DEFAULT 0,
+    last_error     TEXT,
+    created_at     BIGINT NOT NULL,
+    sent_at        BIGINT
+);
+CREATE INDEX messages_by_state ON messages (state, id);
+CREATE INDEX messages_by_institution ON messages (institution_id, id);
 
 -- One outstanding per user and purpose.
 CREATE TABLE one_time_codes (

@@ -55,6 +55,16 @@ const NEEDS: &[Need] = &[
         is_here: || on_path("chromedriver"),
     },
     Need {
+        what: "aiosmtpd",
+        package: "python3-aiosmtpd",
+        why: "a mail server nobody here wrote, for mails to arrive at",
+        is_here: || {
+            let mut python = std::process::Command::new("/usr/bin/python3");
+            python.args(["-c", "import aiosmtpd"]).stderr(std::process::Stdio::null());
+            python.status().is_ok_and(|status| status.success())
+        },
+    },
+    Need {
         what: "npm",
         package: "npm",
         why: "fetches axe-core, which looks for what keeps people from using a page, and a relying party",
@@ -92,6 +102,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .env("HADIR_TEST_PG", &url)
         .env("HADIR_REQUIRE_PG", "1")
         .env("HADIR_REQUIRE_BROWSER", "1")
+        .env("HADIR_REQUIRE_SMTP", "1")
         .env("HADIR_BIN_DIR", process::target().join("debug"));
     summary.step("tests", shown(tests)).await?;
     drop(own);
@@ -187,7 +198,9 @@ mod tests {
         let text = instructions(&NEEDS.iter().collect::<Vec<_>>());
         assert!(text.contains("zbarimg - a second"), "{text}");
         assert!(
-            text.ends_with("apt-get install postgresql zbar-tools chromium chromium-driver npm python3-venv"),
+            text.ends_with(
+                "apt-get install postgresql zbar-tools chromium chromium-driver python3-aiosmtpd npm python3-venv"
+            ),
             "{text}"
         );
     }

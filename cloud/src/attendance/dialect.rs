@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_types, reason = "the one place of this module that builds an envelope")]
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use aide::{
     OperationOutput,
@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hadir_shared::time::Millis;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, json};
 
@@ -23,6 +23,8 @@ use crate::{
     fail::{Fail, Flaw, NoSession, Problem},
     http::Page,
 };
+
+pub use crate::http::Instant;
 
 /// Every answer, in the order the contract shows.
 #[derive(Serialize)]
@@ -179,31 +181,6 @@ impl<T> Paginated<T> {
             total,
             data: rows,
         }
-    }
-}
-
-/// How the contract writes an instant: `#[serde(with = "dialect::Instant")]`, `2025-08-21T08:54:57.000000Z`.
-#[derive(Debug)]
-pub struct Instant;
-
-impl Instant {
-    /// The signature serde wants.
-    pub fn serialize<S: Serializer>(at: &Millis, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&at.to_rfc3339_micros())
-    }
-}
-
-impl JsonSchema for Instant {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Instant".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": "date-time"})
     }
 }
 
@@ -411,11 +388,11 @@ impl<T: JsonSchema> JsonSchema for Paginated<T> {
         true
     }
 
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         format!("Paginated{}", T::schema_name()).into()
     }
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> Schema {
         let (number, some_number) =
             (json_schema!({"type": "integer"}), json_schema!({"type": ["integer", "null"]}));
         let (url, some_url) = (json_schema!({"type": "string"}), json_schema!({"type": ["string", "null"]}));

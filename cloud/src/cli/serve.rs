@@ -19,7 +19,7 @@ use crate::{
     http::listen::{self, Limits},
     identity::keys,
     jobs::{Worker, start_schedules},
-    kinds, ops, router,
+    kinds, ops, router, router_of,
 };
 
 /// Requests in flight get this long to end.
@@ -36,12 +36,8 @@ pub(super) struct Args {
 pub(super) async fn run(config: Config, args: Args) -> Result<(), Exit> {
     log(&config)?;
     ops::metrics::install()?;
-    let listener = TcpListener::bind(&config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", config.listen))
-        .map_err(Exit::Unavailable)?;
+    let listeners = bind(&config).await?;
     let app = open::app(config, args.migrate).await?;
-    let address = listener.local_addr().context("the socket has no address")?;
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
@@ -55,10 +51,14 @@ pub(super) async fn run(config: Config, args: Args) -> Result<(), Exit> {
     tasks.spawn(watchdog(stop.clone()));
     tasks.spawn(keys::watch(app.clone(), stop.clone()));
 
-    println!("listening on http://{address}");
-    tracing::info!(%address, database = app.db.engine(), "ready");
+    for (listener, modules) in &listeners {
+        let address = listener.local_addr().context("the socket has no address")?;
+        let only = if modules.is_empty() { String::new() } else { format!(" ({} only)", modules.join(", ")) };
+        println!("listening on http://{address}{only}");
+        tracing::info!(%address, ?modules, database = app.db.engine(), "ready");
+    }
     notify(&[NotifyState::Ready]);
-    serve(listener, &app, stop.clone()).await;
+    serve(listeners, &app, stop.clone()).await;
     if let Err(e) = timetable.shutdown().await {
         tracing::warn!("the timetable did not stop: {e}");
     }
@@ -71,8 +71,29 @@ pub(super) async fn run(config: Config, args: Args) -> Result<(), Exit> {
     Ok(())
 }
 
-async fn serve(listener: TcpListener, app: &App, stop: CancellationToken) {
-    let server = listen::serve(listener, router(app.clone()), Limits::default(), stop.clone());
+/// A socket, and the modules that answer there: none is all of them.
+type Bound = (TcpListener, Vec<String>);
+
+async fn bind(config: &Config) -> Result<Vec<Bound>, Exit> {
+    let mut bound = Vec::new();
+    for listener in config.listen.all() {
+        let socket = TcpListener::bind(&listener.addr)
+            .await
+            .with_context(|| format!("cannot listen on {}", listener.addr))
+            .map_err(Exit::Unavailable)?;
+        bound.push((socket, listener.modules));
+    }
+    Ok(bound)
+}
+
+async fn serve(listeners: Vec<Bound>, app: &App, stop: CancellationToken) {
+    let servers = TaskTracker::new();
+    for (listener, modules) in listeners {
+        let router = if modules.is_empty() { router(app.clone()) } else { router_of(app.clone(), &modules) };
+        servers.spawn(listen::serve(listener, router, Limits::default(), stop.clone()));
+    }
+    servers.close();
+    let server = servers.wait();
     let drained = async {
         stop.cancelled().await;
         app.live.stop();

@@ -24,7 +24,7 @@ use crate::{
     attendance,
     fail::Fail,
     http::{Segment, speak},
-    ops,
+    ops, sso,
 };
 
 #[cfg(test)]
@@ -35,7 +35,7 @@ mod viewer;
 type Module = (&'static str, fn() -> OpenApi);
 
 /// The modules that have a document.
-pub const MODULES: &[Module] = &[("attendance", attendance::document)];
+pub const MODULES: &[Module] = &[("attendance", attendance::document), ("sso", sso::document)];
 
 /// The document of a module, in JSON; `None` when there is no such module. Made once.
 pub fn json(module: &str) -> Option<&'static str> {

@@ -88,6 +88,34 @@ impl<P> Deref for Allowed<P> {
     }
 }
 
+/// Somebody who has the permission `P`, of a school or of none: for what the whole cloud has in common.
+#[derive(Debug)]
+pub struct Holder<P> {
+    caller: Caller,
+    permission: PhantomData<P>,
+}
+
+impl<P> Deref for Holder<P> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl<P: Permission> FromRequestParts<App> for Holder<P> {
+    type Rejection = Fail;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fail> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        if caller.may(P::CODE) {
+            Ok(Self { caller, permission: PhantomData })
+        } else {
+            Err(Fail::denied(P::REFUSAL))
+        }
+    }
+}
+
 impl<P: Permission> FromRequestParts<App> for Allowed<P> {
     type Rejection = Fail;
 

@@ -52,6 +52,37 @@ impl Check {
         Some(value)
     }
 
+    /// As [`Check::text`], in one line and without control characters: a name, which may come to stand in a mail's header.
+    pub fn line(
+        &mut self,
+        field: &'static str,
+        value: Option<String>,
+        length: RangeInclusive<usize>,
+    ) -> String {
+        let value = self.text(field, value, length);
+        self.one_line(field, &value);
+        value
+    }
+
+    /// As [`Check::optional_text`], in one line.
+    pub fn optional_line(
+        &mut self,
+        field: &'static str,
+        value: Option<String>,
+        length: RangeInclusive<usize>,
+    ) -> Option<String> {
+        let value = self.optional_text(field, value, length)?;
+        self.one_line(field, &value);
+        Some(value)
+    }
+
+    fn one_line(&mut self, field: &'static str, text: &str) {
+        // Other control characters were found already.
+        if text.contains(['\n', '\r', '\t', '\u{2028}', '\u{2029}']) {
+            self.flaw(field, Flaw::WrongType("text in one line".into()));
+        }
+    }
+
     /// An e-mail address that may be left out, in lower case.
     pub fn email(&mut self, field: &'static str, value: Option<String>) -> Option<String> {
         let value = self.optional_text(field, value, NAME)?.to_lowercase();

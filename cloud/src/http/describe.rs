@@ -19,7 +19,7 @@ use schemars::{JsonSchema, Schema, json_schema};
 use serde_json::{Value, json};
 
 use super::{
-    Allowed, Arrived, Body, ClientAddress, Member, Origin, Page, Params, Patch, Permission, Segment,
+    Allowed, Arrived, Body, ClientAddress, Holder, Member, Origin, Page, Params, Patch, Permission, Segment,
 };
 use crate::{
     app::App,
@@ -120,7 +120,8 @@ fn answer<T>(name: &str) -> ReferenceOr<T> {
     }
 }
 
-fn may_answer(operation: &mut Operation, status: u16, name: &str) {
+/// That an operation may answer one of the refusals of the document.
+pub fn may_answer(operation: &mut Operation, status: u16, name: &str) {
     let responses = operation.responses.get_or_insert_with(Responses::default);
     responses.responses.entry(StatusCode::Code(status)).or_insert_with(|| answer(name));
 }
@@ -151,6 +152,13 @@ impl OperationInput for Member {
 }
 
 impl<P: Permission> OperationInput for Allowed<P> {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        ask_for(operation, P::CODE, &[BEARER]);
+        may_answer(operation, 403, "Denied");
+    }
+}
+
+impl<P: Permission> OperationInput for Holder<P> {
     fn operation_input(_: &mut GenContext, operation: &mut Operation) {
         ask_for(operation, P::CODE, &[BEARER]);
         may_answer(operation, 403, "Denied");
@@ -232,7 +240,8 @@ impl<T: OperationOutput> OperationOutput for OrFile<T> {
     }
 }
 
-fn queries(operation: &mut Operation, name: &str, schema: Schema) {
+/// A parameter of the query.
+pub fn queries(operation: &mut Operation, name: &str, schema: Schema) {
     let parameter_data = parameter(name, schema, false);
     let style = QueryStyle::Form;
     let parameter =

@@ -25,23 +25,32 @@ pub const STAFF: i64 = 3;
 pub const PRINCIPAL: i64 = 4;
 pub const ADMIN: i64 = 5;
 pub const SUPER_ADMIN: i64 = 101;
+/// Operates the cloud: sees every institution, registers services.
+pub const HOST: i64 = 102;
+pub const COMPANY_ADMIN: i64 = 103;
+pub const USER: i64 = 104;
+/// Roles from here on were made by people; those below cannot be changed or deleted.
+pub const FIRST_MADE_ROLE: i64 = 1001;
 
-/// Id, service, code, name.
-pub const ROLES: &[(i64, &str, &str, &str)] = &[
-    (STUDENT, "ATTENDANCE", "siswa", "Siswa"),
-    (TEACHER, "ATTENDANCE", "guru", "Guru"),
-    (STAFF, "ATTENDANCE", "pegawai", "Pegawai"),
-    (PRINCIPAL, "ATTENDANCE", "kepala_sekolah", "Kepala Sekolah"),
-    (ADMIN, "ATTENDANCE", "admin", "Admin"),
-    (SUPER_ADMIN, "SSO", "SUPER-ADMIN", "Super Admin"),
-    (102, "SSO", "HOST", "Host"),
-    (103, "SSO", "COMPANY_ADMIN", "Company Admin"),
-    (104, "SSO", "USER", "User"),
+/// Id, service, code, name, description.
+pub const ROLES: &[(i64, &str, &str, &str, &str)] = &[
+    (STUDENT, "ATTENDANCE", "siswa", "Siswa", "Siswa sekolah"),
+    (TEACHER, "ATTENDANCE", "guru", "Guru", "Guru dan wali kelas"),
+    (STAFF, "ATTENDANCE", "pegawai", "Pegawai", "Pegawai sekolah"),
+    (PRINCIPAL, "ATTENDANCE", "kepala_sekolah", "Kepala Sekolah", "Kepala sekolah"),
+    (ADMIN, "ATTENDANCE", "admin", "Admin", "Administrator sekolah"),
+    (SUPER_ADMIN, "SSO", "SUPER-ADMIN", "SUPER-ADMIN", "Administrator"),
+    (HOST, "SSO", "HOST", "HOST", "Developers"),
+    (COMPANY_ADMIN, "SSO", "COMPANY_ADMIN", "COMPANY_ADMIN", "Administrator institusi"),
+    (USER, "SSO", "USER", "USER", "Pengguna"),
 ];
 
 const EVERYBODY: &[i64] = &[STUDENT, TEACHER, STAFF, PRINCIPAL, ADMIN];
+/// Who operates the cloud, of no institution.
+const OPERATORS: &[i64] = &[SUPER_ADMIN, HOST];
+const OPERATORS_AND_COMPANY: &[i64] = &[SUPER_ADMIN, HOST, COMPANY_ADMIN];
 
-/// Service, permission, roles that have it: the table of `contracts/attendance.md`.
+/// Service, permission, roles that have it: the tables of `contracts/attendance.md` and `contracts/sso.md`.
 pub const PERMISSIONS: &[(&str, &str, &[i64])] = &[
     ("ATTENDANCE", "attendance.use", EVERYBODY),
     ("ATTENDANCE", "attendance.own.check", &[TEACHER, STAFF, PRINCIPAL]),
@@ -69,8 +78,22 @@ pub const PERMISSIONS: &[(&str, &str, &[i64])] = &[
     ("ATTENDANCE", "attendance.console.use", &[TEACHER, PRINCIPAL, ADMIN]),
     ("ATTENDANCE", "attendance.audit.read", &[PRINCIPAL, ADMIN]),
     ("ATTENDANCE", "attendance.jobs.read", &[ADMIN]),
+    ("SSO", "sso.institutions.all", OPERATORS),
+    ("SSO", "sso.institutions.read", OPERATORS_AND_COMPANY),
     ("SSO", "sso.institutions.write", &[SUPER_ADMIN]),
     ("SSO", "sso.clients.write", &[SUPER_ADMIN]),
+    ("SSO", "sso.institutions.update", &[SUPER_ADMIN, COMPANY_ADMIN]),
+    ("SSO", "sso.services.read", OPERATORS_AND_COMPANY),
+    ("SSO", "sso.services.write", OPERATORS),
+    ("SSO", "sso.roles.read", OPERATORS_AND_COMPANY),
+    ("SSO", "sso.roles.write", &[SUPER_ADMIN]),
+    ("SSO", "sso.roles.grant", &[SUPER_ADMIN, COMPANY_ADMIN]),
+    ("SSO", "sso.roles.grant_any", &[SUPER_ADMIN]),
+    ("SSO", "sso.permissions.read", OPERATORS_AND_COMPANY),
+    ("SSO", "sso.permissions.write", OPERATORS),
+    ("SSO", "sso.role_permissions.write", &[SUPER_ADMIN]),
+    ("SSO", "sso.users.read", OPERATORS_AND_COMPANY),
+    ("SSO", "sso.users.write", &[SUPER_ADMIN, COMPANY_ADMIN]),
 ];
 
 /// Idempotent, and safe when several nodes do it at once.
@@ -79,8 +102,8 @@ pub async fn seed(db: &Db, now: Millis, ids: &Ids) -> anyhow::Result<()> {
     for (code, name) in SERVICES {
         store::insert_service(&mut tx, ids.uuid(now), code, name, now).await?;
     }
-    for (id, service, code, name) in ROLES {
-        store::insert_role(&mut tx, *id, service, code, name).await?;
+    for (id, service, code, name, description) in ROLES {
+        store::insert_role(&mut tx, *id, service, code, name, description).await?;
     }
     for (service, permission, roles) in PERMISSIONS {
         store::insert_permission(&mut tx, service, permission).await?;

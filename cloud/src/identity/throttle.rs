@@ -111,7 +111,7 @@ async fn strictly(tx: &mut Tx, subject: String, now: Millis) -> Result<Guess, Fa
 }
 
 /// Whose budget an address draws on: its own, or that of the /64 that one IPv6 customer has for himself.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(six) => IpAddr::V6((six.to_bits() >> 64 << 64).into()),
@@ -123,7 +123,7 @@ const fn wait(failures: i64) -> i64 {
     if doublings >= 5 { LONGEST_WAIT_MS } else { FIRST_WAIT_MS << doublings }
 }
 
-fn too_many(until: Millis, now: Millis) -> Fail {
+pub(super) fn too_many(until: Millis, now: Millis) -> Fail {
     let ms = u64::try_from(until.since(now)).unwrap_or(0);
     Fail::TooMany { retry_after: Duration::from_secs(ms.div_ceil(1000)) }
 }

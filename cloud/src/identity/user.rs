@@ -31,10 +31,18 @@ pub struct User {
     pub nisn_nip_nik: Option<String>,
     pub username: Option<String>,
     pub name: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
     pub email: Option<String>,
+    pub email_verified_at: Option<i64>,
     pub phone: Option<String>,
+    pub phone_verified_at: Option<i64>,
+    /// The kind of account he registered for and was not yet given.
+    pub applied_as: Option<String>,
     pub password_hash: String,
     pub photo_path: Option<String>,
+    pub avatar: Option<String>,
+    pub cover: Option<String>,
     pub is_active: bool,
     pub token_version: i64,
     #[sqlx(try_from = "i64")]
@@ -54,6 +62,33 @@ pub struct NewUser<'a> {
     pub phone: Option<&'a str>,
     /// From [`super::password::Hasher::hash`].
     pub password_hash: &'a str,
+    pub first_name: Option<&'a str>,
+    pub last_name: Option<&'a str>,
+    /// A kind of account that somebody else has to give him: until then he is inactive.
+    pub applied_as: Option<&'a str>,
+}
+
+/// Told of a person who changed, inside the change's transaction: a module that keeps copies of people. `crate::WITNESSES`.
+pub type Witness = for<'a> fn(&'a mut Tx, &'a App, InstitutionId, UserId) -> crate::jobs::Work<'a>;
+
+/// As [`Witness`], of an institution that is new or has a new service. `crate::FOUNDERS`.
+pub type InstitutionWitness = for<'a> fn(&'a mut Tx, &'a App, InstitutionId) -> crate::jobs::Work<'a>;
+
+/// Tells every module of an institution it may have to prepare for.
+pub async fn announce_institution(tx: &mut Tx, app: &App, institution: InstitutionId) -> Result<(), Fail> {
+    for founder in crate::FOUNDERS {
+        founder(tx, app, institution).await?;
+    }
+    Ok(())
+}
+
+/// Tells every module of somebody who changed. What a module changes itself, it knows.
+pub async fn announce(tx: &mut Tx, app: &App, user: &User) -> Result<(), Fail> {
+    let Some(institution) = user.institution_id.map(InstitutionId) else { return Ok(()) };
+    for witness in crate::WITNESSES {
+        witness(tx, app, institution, user.id).await?;
+    }
+    Ok(())
 }
 
 /// Registers somebody. The number, username or e-mail may be somebody else's: `taken` says which failure that is (ask
@@ -76,6 +111,10 @@ pub async fn create(
 
 pub async fn by_id(tx: &mut Tx, id: UserId) -> Result<Option<User>, Fail> {
     Ok(store::user(tx, id).await?)
+}
+
+pub async fn by_uuid(tx: &mut Tx, uuid: Uuid) -> Result<Option<User>, Fail> {
+    Ok(store::user_by_uuid(tx, uuid).await?)
 }
 
 /// By number, username or e-mail (both in any case).

@@ -24,7 +24,7 @@ mod work;
 
 pub use schedule::{Occasion, Schedule, Scheduled, start as start_schedules};
 pub use store::Row;
-pub use work::{Kinds, Worker};
+pub use work::{Kinds, TRIES, Worker};
 
 /// What a handler or a scheduled job gives back.
 pub type Work<'a> = Pin<Box<dyn Future<Output = Result<(), Fail>> + Send + 'a>>;

@@ -236,3 +236,25 @@ async fn old_jobs_are_purged_and_failed_ones_kept() {
     })
     .await;
 }
+
+fn panics<'a>(_: &'a App, _: &'a Row) -> Work<'a> {
+    Box::pin(async {
+        tokio::task::yield_now().await;
+        panic!("a name with a line break")
+    })
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_ends_no_worker() {
+    TestApp::both(async |t| {
+        let worker = Worker::new(t.app.clone(), Kinds::default().on("effect", effect).on("panics", panics));
+        let poisoned = put(&t, "panics", "x", START).await;
+        let next = put(&t, "effect", "x", START).await;
+        assert_eq!(worker.drain().await.unwrap(), 2, "{}", t.on);
+        let (now, tries, _, error) = state(&t, poisoned).await;
+        assert_eq!((now.as_str(), tries), ("waiting", 1), "{}", t.on);
+        assert!(error.unwrap().contains("a name with a line break"), "{}", t.on);
+        assert_eq!(state(&t, next).await.0, "done", "{}", t.on);
+    })
+    .await;
+}

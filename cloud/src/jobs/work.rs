@@ -1,6 +1,11 @@
 //! The workers: claim, do, mark; again until nothing is due; then wait for the bell or the next look.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Poll,
+    time::Duration,
+};
 
 use anyhow::anyhow;
 use hadir_shared::time::Millis;
@@ -16,7 +21,7 @@ use crate::{
 /// A claim lasts this long, and so does a try at most.
 const CLAIM_MS: i64 = 5 * 60_000;
 /// After this many tries a job has failed and waits for a person.
-const TRIES: i64 = 12;
+pub const TRIES: i64 = 12;
 const FIRST_WAIT_MS: i64 = 10_000;
 const LONGEST_WAIT_MS: i64 = 3_600_000;
 /// How often a worker looks whether another node's job is due.
@@ -94,7 +99,7 @@ impl Worker {
             return Err(anyhow!("nobody here does jobs of kind {:?}", job.kind).into());
         };
         let limit = Duration::from_millis(CLAIM_MS.unsigned_abs());
-        match tokio::time::timeout(limit, handler(&self.app, job)).await {
+        match tokio::time::timeout(limit, unpanicked(handler(&self.app, job))).await {
             Ok(result) => result,
             Err(_) => Err(anyhow!("took longer than {} s", limit.as_secs()).into()),
         }
@@ -132,6 +137,18 @@ impl Worker {
         let jitter = self.app.ids.below(wait.unsigned_abs() / 2);
         now.plus_millis(wait / 2 + i64::try_from(jitter).unwrap_or(0))
     }
+}
+
+/// A handler that panics has failed, like any other: its worker goes on.
+async fn unpanicked(mut work: Work<'_>) -> Result<(), Fail> {
+    std::future::poll_fn(move |cx| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))).unwrap_or_else(|panic| {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words");
+            Poll::Ready(Err(anyhow!("panicked: {said}").into()))
+        })
+    })
+    .await
 }
 
 fn cause(fail: &Fail) -> String {

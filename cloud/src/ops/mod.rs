@@ -24,6 +24,15 @@ pub fn routes() -> Router<App> {
     speak(routes, plain)
 }
 
+/// The part of [`routes`] that a listener of some modules alone has: whoever balances load asks it.
+pub fn probes() -> Router<App> {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(ready_or_not))
+}
+
+async fn ready_or_not(state: State<App>) -> Response {
+    readyz(state).await.map_or_else(|fail| plain(&fail), IntoResponse::into_response)
+}
+
 /// The process answers.
 async fn healthz() -> &'static str {
     "ok\n"

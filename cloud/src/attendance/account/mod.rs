@@ -153,7 +153,7 @@ async fn update(
     Body(new): Body<Update>,
 ) -> Result<Said<Account>, Fail> {
     let mut check = Check::new();
-    let name = check.optional_text("name", new.name, 1..=255);
+    let name = check.optional_line("name", new.name, 1..=255);
     let email = check.email("email", new.email);
     let phone = check.optional_text("phone", new.phone, 5..=20);
     check.finish()?;

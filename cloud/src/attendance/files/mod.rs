@@ -11,8 +11,6 @@
 //!
 //! To everybody else it does not exist.
 
-use std::sync::Arc;
-
 use aide::axum::{ApiRouter, routing::get_with};
 use anyhow::Context as _;
 use axum::{
@@ -26,12 +24,10 @@ use hadir_shared::{
     ids::{InstitutionId, UserId},
     wire::roster::Role,
 };
-use object_store::{ObjectStoreExt as _, local::LocalFileSystem, path::Path};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::FromRow;
-use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
     SERVICE, classes, dialect,
@@ -40,30 +36,29 @@ use super::{
 };
 use crate::{
     app::App,
+    blobs::Folder,
     db::Tx,
     fail::{Fail, Flaw},
     http::{Allowed, Check, Member, Params, Permission as _, Segment, describe::says, immutable, speak},
     jobs::{self, NewJob, Work},
+    picture::{self, MOST_BYTES, Portrait, drawing},
 };
 
-mod picture;
 mod store;
 #[cfg(test)]
 mod tests;
 mod upload;
 
-use picture::{MOST_BYTES, Portrait};
 pub use upload::{Photo, first_file};
 
 /// The longest body that carries a photo: base64 is a third longer, and the other fields want room.
 pub const BODY_LIMIT: usize = MOST_BYTES / 3 * 4 + 64 * 1024;
-/// Pictures worked on at once, by all requests together: their memory is bounded. A permit lives inside the blocking task.
-static DECODING: Semaphore = Semaphore::const_new(4);
 /// An attachment, in bytes.
 pub const MOST_ATTACHMENT_BYTES: usize = 5 * 1024 * 1024;
 /// A job: removes the bytes of a file that is in no book any more.
 pub const ERASE: &str = "files.erase";
 
+const FOLDER: Folder = Folder("files");
 /// Hexadecimal digits of a key.
 const KEY_LEN: usize = 32;
 const PREFIX: &str = "/files/";
@@ -249,16 +244,16 @@ pub async fn thumb_behind(app: &App, path: &str) -> Option<Vec<u8>> {
 /// Decodes a base64 photo (bare, or a data URL) and keeps it under a new key. Follow it by [`record`] in the transaction of
 /// what it belongs to, or by [`forget`] when that came to nothing.
 pub async fn keep(app: &App, photo: String) -> Result<Kept, Fail> {
-    let jpeg = decoding(move || picture::decoded(&photo).and_then(picture::photo)).await?;
+    let jpeg = drawing(move || picture::decoded(&photo).and_then(picture::photo)).await?;
     put(app, ATTENDANCE, JPEG, jpeg.ok_or_else(no_photo)?).await
 }
 
 /// As [`keep`], for a profile photo, with its thumbnail. Follow it by [`replace_portrait`] instead.
 pub async fn keep_portrait(app: &App, photo: Photo) -> Result<Kept, Fail> {
-    let portrait = decoding(move || photo.bytes().and_then(picture::portrait)).await?;
+    let portrait = drawing(move || photo.bytes().and_then(picture::portrait)).await?;
     let Portrait { whole, thumb } = portrait.ok_or_else(no_photo)?;
     let kept = put(app, PROFILE, JPEG, whole).await?;
-    if let Err(e) = store_object(app, &thumb_of(&kept.key), thumb).await {
+    if let Err(e) = FOLDER.put(app, &thumb_of(&kept.key), thumb).await {
         forget(app, &kept).await;
         return Err(e.into());
     }
@@ -278,7 +273,7 @@ pub async fn keep_attachment(app: &App, bytes: Vec<u8>) -> Result<Kept, Fail> {
     if is_pdf(&bytes) {
         return put(app, LEAVE, PDF, bytes).await;
     }
-    let jpeg = decoding(move || picture::letter(bytes)).await?.ok_or_else(|| {
+    let jpeg = drawing(move || picture::letter(bytes)).await?.ok_or_else(|| {
         Fail::invalid("attachment", Flaw::Said("attachment harus berupa PDF, JPEG, PNG atau WebP".into()))
     })?;
     put(app, LEAVE, JPEG, jpeg).await
@@ -290,31 +285,15 @@ fn is_pdf(bytes: &[u8]) -> bool {
     bytes.starts_with(b"%PDF-") && bytes.rchunks(1024).next().is_some_and(ends)
 }
 
-async fn decoding<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fail> {
-    let permit = DECODING.acquire().await.map_err(anyhow::Error::from)?;
-    let done = spawn_blocking(move || {
-        let made = work();
-        drop(permit);
-        made
-    });
-    Ok(done.await.map_err(anyhow::Error::from)?)
-}
-
 async fn put(app: &App, kind: &'static str, media: &'static str, bytes: Vec<u8>) -> Result<Kept, Fail> {
     let key = app.ids.random_uuid().simple().to_string();
     let kept = Kept { key, kind, media, bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX) };
-    store_object(app, &kept.key, bytes).await?;
+    FOLDER.put(app, &kept.key, bytes).await?;
     Ok(kept)
 }
 
-async fn store_object(app: &App, name: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
-    objects(app)?.put(&Path::from(name), bytes.into()).await.context("keeping a file")?;
-    Ok(())
-}
-
 async fn read(app: &App, name: &str) -> anyhow::Result<Bytes> {
-    let object = objects(app)?.get(&Path::from(name)).await.context("a file that is in the books")?;
-    object.bytes().await.context("reading a file")
+    FOLDER.get(app, name).await
 }
 
 /// Enters a kept file into the books of its owner's school.
@@ -382,27 +361,14 @@ pub fn erase_job<'a>(app: &'a App, job: &'a jobs::Row) -> Work<'a> {
     })
 }
 
-/// A file that is gone already is removed.
 async fn remove(app: &App, key: &str) -> anyhow::Result<()> {
-    let objects = objects(app)?;
-    for name in [key, &thumb_of(key)] {
-        match objects.delete(&Path::from(name)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-            Err(e) => return Err(e).with_context(|| format!("removing {name}")),
-        }
-    }
-    Ok(())
+    FOLDER.remove(app, key).await?;
+    FOLDER.remove(app, &thumb_of(key)).await
 }
 
 /// Under which name the thumbnail of a profile photo lies.
 fn thumb_of(key: &str) -> String {
     format!("{key}.thumb")
-}
-
-fn objects(app: &App) -> anyhow::Result<Arc<LocalFileSystem>> {
-    let folder = app.config.data_dir.join("files");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true)))
 }
 
 fn is_key(text: &str) -> bool {

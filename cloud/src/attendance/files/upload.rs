@@ -15,11 +15,11 @@ use axum::{
 use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
 
-use super::picture;
 use crate::{
     app::App,
     fail::{Fail, Flaw},
     http::Body,
+    picture,
 };
 
 /// `multipart/form-data` with a file, or `{"photo": base64}`. Not yet known to be a picture.

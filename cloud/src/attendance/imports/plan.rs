@@ -116,7 +116,7 @@ fn once(check: &mut Check, seen: &mut HashMap<String, u64>, field: &'static str,
 
 fn read(check: &mut Check, entry: Entry, world: &World) -> Row {
     let number = users::number(check, entry.number);
-    let name = check.text("name", entry.name, 1..=255);
+    let name = check.line("name", entry.name, 1..=255);
     let email = check.email("email", entry.email);
     let phone = check.optional_text("phone", entry.phone, PHONE);
     if let Some(password) = &entry.password {

@@ -21,7 +21,7 @@ use axum::{
 };
 use hadir_shared::{
     chain::Hash,
-    ids::InstitutionId,
+    ids::{InstitutionId, UserId},
     sign::Signature,
     time::Millis,
     wire::{
@@ -248,6 +248,16 @@ pub fn purge<'a>(tx: &'a mut Tx, app: &'a App) -> Work<'a> {
 /// whose day has come to enter a class or leave one, as when an academic year begins. A scheduled job.
 pub fn refresh(app: &App) -> Work<'_> {
     Box::pin(each_school(app, "roster.refresh", refresh_school))
+}
+
+/// Told of somebody who was changed elsewhere: a box lets people in by what it knows of them.
+pub fn witness<'a>(tx: &'a mut Tx, app: &'a App, institution: InstitutionId, person: UserId) -> Work<'a> {
+    Box::pin(touch_person(tx, app, institution, person))
+}
+
+/// Told of a school that is new, or has attendance from now on.
+pub fn founder<'a>(tx: &'a mut Tx, app: &'a App, institution: InstitutionId) -> Work<'a> {
+    Box::pin(ensure_keys(tx, app, institution))
 }
 
 fn refresh_school<'a>(tx: &'a mut Tx, app: &'a App, institution: InstitutionId) -> Work<'a> {

@@ -188,7 +188,7 @@ async fn create(
 ) -> Result<Created<Person>, Fail> {
     let mut check = Check::new();
     let number = number(&mut check, new.nisn_nip_nik);
-    let name = check.text("name", new.name, 1..=255);
+    let name = check.line("name", new.name, 1..=255);
     let email = check.email("email", new.email);
     let phone = check.optional_text("phone", new.phone, PHONE);
     let password = check.required("password", new.password.filter(|password| !password.is_empty()));
@@ -211,6 +211,7 @@ async fn create(
         email: email.as_deref(),
         phone: phone.as_deref(),
         password_hash: &password_hash,
+        ..NewUser::default()
     };
     match enter(&app, &who, &account, chosen, new.is_active.unwrap_or(true)).await {
         // Somebody else was quicker: he says which field it is.
@@ -264,7 +265,7 @@ async fn read(app: &App, who: &Member, id: UserId, new: Update) -> Result<Change
     let mut check = Check::new();
     let number = check.optional_text("nisn_nip_nik", new.nisn_nip_nik, 1..=NUMBER_MAX);
     one_word(&mut check, number.as_deref());
-    let name = check.optional_text("name", new.name, 1..=255);
+    let name = check.optional_line("name", new.name, 1..=255);
     let email = patched(new.email, |text| check.email("email", Some(text)));
     let phone = patched(new.phone, |text| check.optional_text("phone", Some(text), PHONE));
     let password = new.password.filter(|password| !password.is_empty());

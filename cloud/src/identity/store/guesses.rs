@@ -44,6 +44,16 @@ pub async fn try_code(tx: &mut Tx, user: UserId, purpose: &str, now: Millis) -> 
     Ok(row.map(|(hash,)| hash))
 }
 
+pub async fn code_made_at(tx: &mut Tx, user: UserId, purpose: &str) -> sqlx::Result<Option<Millis>> {
+    let row: Option<(i64,)> = tx
+        .query("SELECT created_at FROM one_time_codes WHERE user_id = $1 AND purpose = $2")
+        .bind(user.0)
+        .bind(purpose)
+        .opt()
+        .await?;
+    Ok(row.map(|(at,)| Millis(at)))
+}
+
 pub async fn delete_code(tx: &mut Tx, user: UserId, purpose: &str) -> sqlx::Result<u64> {
     tx.query("DELETE FROM one_time_codes WHERE user_id = $1 AND purpose = $2")
         .bind(user.0)
@@ -103,4 +113,27 @@ pub async fn uncount_failure(tx: &mut Tx, subject: &str) -> sqlx::Result<u64> {
         .bind(subject)
         .run()
         .await
+}
+
+/// Counts one use of a budget, and says how many there are in the window and when it ends.
+pub async fn spend(
+    tx: &mut Tx,
+    subject: &str,
+    now: Millis,
+    window_ends_at: Millis,
+) -> sqlx::Result<(i64, Millis)> {
+    let (spent, ends): (i64, i64) = tx
+        .query(
+            "INSERT INTO login_throttles AS t (subject, failures, window_ends_at, blocked_until) VALUES ($1, 1, $3, 0)
+             ON CONFLICT (subject) DO UPDATE SET
+                failures = CASE WHEN t.window_ends_at <= $2 THEN 1 ELSE t.failures + 1 END,
+                window_ends_at = CASE WHEN t.window_ends_at <= $2 THEN $3 ELSE t.window_ends_at END
+             RETURNING failures, window_ends_at",
+        )
+        .bind(subject)
+        .bind(now.0)
+        .bind(window_ends_at.0)
+        .one()
+        .await?;
+    Ok((spent, Millis(ends)))
 }

@@ -35,6 +35,13 @@ pub async fn institution_by_code(tx: &mut Tx, code: &str) -> sqlx::Result<Option
     Ok(row.map(|(id,)| InstitutionId(id)))
 }
 
+/// Whether the people of an institution may sign in.
+pub async fn is_open(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<bool> {
+    let row: Option<(bool,)> =
+        tx.query("SELECT is_active FROM institutions WHERE id = $1").bind(institution.0).opt().await?;
+    Ok(row.is_some_and(|(open,)| open))
+}
+
 pub async fn link_service(
     tx: &mut Tx,
     institution: InstitutionId,
@@ -71,15 +78,23 @@ pub async fn insert_service(
     .await
 }
 
-pub async fn insert_role(tx: &mut Tx, id: i64, service: &str, code: &str, name: &str) -> sqlx::Result<u64> {
+pub async fn insert_role(
+    tx: &mut Tx,
+    id: i64,
+    service: &str,
+    code: &str,
+    name: &str,
+    description: &str,
+) -> sqlx::Result<u64> {
     tx.query(
-        "INSERT INTO roles (id, service_id, code, name)
-         SELECT $1, id, $3, $4 FROM services WHERE code = $2 ON CONFLICT DO NOTHING",
+        "INSERT INTO roles (id, service_id, code, name, description)
+         SELECT $1, id, $3, $4, $5 FROM services WHERE code = $2 ON CONFLICT DO NOTHING",
     )
     .bind(id)
     .bind(service)
     .bind(code)
     .bind(name)
+    .bind(description)
     .run()
     .await
 }

@@ -12,8 +12,8 @@ pub async fn insert_user(tx: &mut Tx, uuid: Uuid, new: &NewUser<'_>, now: Millis
     let (id,): (i64,) = tx
         .query(
             "INSERT INTO users (uuid, institution_id, nisn_nip_nik, username, name, email, phone, password_hash,
-                is_active, token_version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, TRUE, 0, $9, $9) RETURNING id",
+                first_name, last_name, applied_as, is_active, token_version, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $10, $11, $12, $12 IS NULL, 0, $9, $9) RETURNING id",
         )
         .bind(uuid)
         .bind(new.institution.map(|id| id.0))
@@ -24,6 +24,9 @@ pub async fn insert_user(tx: &mut Tx, uuid: Uuid, new: &NewUser<'_>, now: Millis
         .bind(new.phone)
         .bind(new.password_hash)
         .bind(now.0)
+        .bind(new.first_name)
+        .bind(new.last_name)
+        .bind(new.applied_as)
         .one()
         .await?;
     Ok(UserId(id))
@@ -57,6 +60,8 @@ pub async fn set_password_hash(tx: &mut Tx, user: UserId, hash: &str, now: Milli
 pub async fn set_contact(tx: &mut Tx, user: UserId, change: &Contact, now: Millis) -> sqlx::Result<u64> {
     tx.query(
         "UPDATE users SET name = COALESCE($2, name), email = COALESCE($3, email), phone = COALESCE($4, phone),
+            email_verified_at = CASE WHEN COALESCE($3, email) = email THEN email_verified_at END,
+            phone_verified_at = CASE WHEN COALESCE($4, phone) = phone THEN phone_verified_at END,
             updated_at = $5 WHERE id = $1",
     )
     .bind(user.0)
@@ -72,6 +77,8 @@ pub async fn set_profile(tx: &mut Tx, user: UserId, change: &Profile, now: Milli
     tx.query(
         "UPDATE users SET nisn_nip_nik = COALESCE($2, nisn_nip_nik), name = COALESCE($3, name),
             email = CASE WHEN $4 THEN $5 ELSE email END, phone = CASE WHEN $6 THEN $7 ELSE phone END,
+            email_verified_at = CASE WHEN NOT $4 OR COALESCE($5, '') = email THEN email_verified_at END,
+            phone_verified_at = CASE WHEN NOT $6 OR COALESCE($7, '') = phone THEN phone_verified_at END,
             photo_path = CASE WHEN $8 THEN $9 ELSE photo_path END, updated_at = $10
          WHERE id = $1",
     )
@@ -96,6 +103,7 @@ pub async fn delete_user(tx: &mut Tx, user: UserId) -> sqlx::Result<()> {
         "DELETE FROM one_time_codes WHERE user_id = $1",
         "DELETE FROM totp_secrets WHERE user_id = $1",
         "DELETE FROM recovery_codes WHERE user_id = $1",
+        "DELETE FROM pictures WHERE user_id = $1",
         "DELETE FROM user_roles WHERE user_id = $1",
         "DELETE FROM users WHERE id = $1",
     ] {
@@ -116,6 +124,30 @@ pub async fn set_user_active(tx: &mut Tx, user: UserId, active: bool, now: Milli
 pub async fn raise_token_version(tx: &mut Tx, user: UserId, now: Millis) -> sqlx::Result<u64> {
     tx.query("UPDATE users SET token_version = token_version + 1, updated_at = $2 WHERE id = $1")
         .bind(user.0)
+        .bind(now.0)
+        .run()
+        .await
+}
+
+pub async fn user_by_uuid(tx: &mut Tx, uuid: Uuid) -> sqlx::Result<Option<User>> {
+    tx.query("SELECT * FROM users WHERE uuid = $1").bind(uuid).opt().await
+}
+
+/// No row when the address is not this one any more.
+pub async fn verify_email(tx: &mut Tx, user: UserId, email: &str, now: Millis) -> sqlx::Result<u64> {
+    tx.query("UPDATE users SET email_verified_at = $3 WHERE id = $1 AND email = $2")
+        .bind(user.0)
+        .bind(email)
+        .bind(now.0)
+        .run()
+        .await
+}
+
+/// No row when the number is not this one any more.
+pub async fn verify_phone(tx: &mut Tx, user: UserId, phone: &str, now: Millis) -> sqlx::Result<u64> {
+    tx.query("UPDATE users SET phone_verified_at = $3 WHERE id = $1 AND phone = $2")
+        .bind(user.0)
+        .bind(phone)
         .bind(now.0)
         .run()
         .await

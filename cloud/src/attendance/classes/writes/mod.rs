@@ -101,7 +101,7 @@ async fn create(
     Body(new): Body<New>,
 ) -> Result<Created<Shown>, Fail> {
     let mut check = Check::new();
-    let name = check.text("name", new.name, 1..=NAME_MAX);
+    let name = check.line("name", new.name, 1..=NAME_MAX);
     check.finish()?;
     let mut tx = app.db.write(who.institution).await?;
     if let Some(teacher) = new.homeroom_teacher_id {
@@ -125,7 +125,7 @@ async fn update(
     Body(new): Body<Change>,
 ) -> Result<Said<Shown>, Fail> {
     let mut check = Check::new();
-    let name = check.optional_text("name", new.name, 1..=NAME_MAX);
+    let name = check.optional_line("name", new.name, 1..=NAME_MAX);
     check.finish()?;
     let teacher = new.homeroom_teacher_id;
     let mut tx = app.db.write(who.institution).await?;

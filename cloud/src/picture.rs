@@ -1,4 +1,4 @@
-//! Pictures: read within limits, and written anew as JPEG. No I/O; long enough for a blocking task.
+//! Pictures: read within limits, and written anew as JPEG. No I/O; long enough for a blocking task ([`drawing`]).
 //!
 //! What always holds: what comes out was drawn from pixels alone. Nothing that stood beside them (a position, a script, an
 //! archive after the end) is in it. Deliberately absent: SVG and GIF, which nobody's camera makes.
@@ -10,6 +10,12 @@ use image::{
     DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEncoder,
     imageops::FilterType,
 };
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+use crate::fail::Fail;
+
+/// Pictures worked on at once, by all requests together: their memory is bounded. A permit lives inside the blocking task.
+static DRAWING: Semaphore = Semaphore::const_new(4);
 
 /// A photo, in bytes.
 pub const MOST_BYTES: usize = 2 * 1024 * 1024;
@@ -28,6 +34,17 @@ const JPEG_QUALITY: u8 = 80;
 pub struct Portrait {
     pub whole: Vec<u8>,
     pub thumb: Vec<u8>,
+}
+
+/// Does work of this module, when there is room for it.
+pub async fn drawing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fail> {
+    let permit = DRAWING.acquire().await.map_err(anyhow::Error::from)?;
+    let done = spawn_blocking(move || {
+        let made = work();
+        drop(permit);
+        made
+    });
+    Ok(done.await.map_err(anyhow::Error::from)?)
 }
 
 /// Base64 (bare, or a data URL) of at most [`MOST_BYTES`].

@@ -1,0 +1,101 @@
+//! Mails, over SMTP.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::{Context as _, anyhow};
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    message::{Mailbox, MultiPart},
+};
+
+use super::{Content, Unsent, store::Row};
+use crate::{app::App, config::Config};
+
+/// For one mail, connecting included.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Who writes where nobody says otherwise.
+const SENDER: &str = "Hadir";
+
+/// Whether `mail_from` can stand in a mail.
+pub fn check_sender(text: &str) -> anyhow::Result<()> {
+    anyhow::ensure!(!text.contains(char::is_control), "it has control characters");
+    text.parse::<Mailbox>().map(drop).context("it is no address such as Hadir <hadir@sekolah.sch.id>")
+}
+
+/// The name messages are signed with.
+pub fn sender_name(config: &Config) -> String {
+    let mailbox = config.mail_from.as_deref().and_then(|from| from.parse::<Mailbox>().ok());
+    mailbox.and_then(|mailbox| mailbox.name).unwrap_or_else(|| SENDER.into())
+}
+
+pub async fn send(app: &App, row: &Row, content: &Content) -> Result<(), Unsent> {
+    let (Some(url), Some(from)) = (&app.config.smtp_url, &app.config.mail_from) else {
+        return Err(Unsent::Nowhere);
+    };
+    let message = message(app, from, row, content).map_err(Unsent::Refused)?;
+    let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(url);
+    let server = server.context("smtp_url").map_err(Unsent::Later)?.timeout(Some(PATIENCE)).build();
+    match tokio::time::timeout(PATIENCE, server.send(message)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(e)) if e.is_permanent() => {
+            Err(Unsent::Refused(anyhow!(e).context("the mail server refused it")))
+        }
+        Ok(Err(e)) => Err(Unsent::Later(anyhow!(e).context("the mail server"))),
+        Err(_) => Err(Unsent::Later(anyhow!("the mail server took longer than {} s", PATIENCE.as_secs()))),
+    }
+}
+
+fn message(app: &App, from: &str, row: &Row, content: &Content) -> anyhow::Result<Message> {
+    let from: Mailbox = from.parse().context("mail_from")?;
+    let address = row.recipient.parse().context("the recipient's address")?;
+    let to = Mailbox::new(header_name(&content.name), address);
+    let id = format!("<{}@{}>", content.id, from.email.domain());
+    let written = UNIX_EPOCH + Duration::from_millis(app.now().0.unsigned_abs());
+    Message::builder()
+        .from(from)
+        .to(to)
+        .subject(&row.subject)
+        .message_id(Some(id))
+        .date(written)
+        .multipart(MultiPart::alternative_plain_html(content.text.clone(), content.html.clone()))
+        .context("building the mail")
+}
+
+/// A name as it may stand in a header: a line break in one would be a header of its own, and makes lettre panic. Names with
+/// such are refused where they come in; this is for those that came in otherwise.
+fn header_name(name: &str) -> Option<String> {
+    let plain: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let plain = plain.trim();
+    (!plain.is_empty()).then(|| plain.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t37_a_name_makes_no_header() {
+        for (name, header) in [
+            ("Budi\r\nBcc: x@evil.example", Some("Budi  Bcc: x@evil.example")),
+            ("\u{0}\n", None),
+            ("Siti", Some("Siti")),
+        ] {
+            assert_eq!(header_name(name).as_deref(), header);
+            let mailbox = Mailbox::new(header_name(name), "a@b.id".parse().unwrap());
+            let mail =
+                Message::builder().from("h@b.id".parse().unwrap()).to(mailbox).body(String::new()).unwrap();
+            let text = String::from_utf8(mail.formatted()).unwrap();
+            assert!(!text.lines().any(|line| line.starts_with("Bcc")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sender_is_an_address() {
+        for good in ["hadir@sekolah.sch.id", "Absensi SMAN 1 <hadir@sekolah.sch.id>"] {
+            check_sender(good).unwrap();
+        }
+        for bad in ["", "hadir", "a@b.id\nBcc: c@d.id", "Hadir <>"] {
+            assert!(check_sender(bad).is_err(), "{bad:?}");
+        }
+    }
+}
