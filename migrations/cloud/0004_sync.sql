@@ -14,7 +14,10 @@ CREATE TABLE edge_devices (
     pending        BIGINT,                                    -- records not yet acknowledged, as the box told it
     oldest_pending_at BIGINT,
     disk_free_bytes BIGINT,
-    roster_cursor  BIGINT
+    roster_cursor  BIGINT,
+    told_log       UUID,                                      -- its log, as it told at the last contact, the number of the
+    told_seq       BIGINT,                                    -- last record in it, and that record's hash where the contact
+    told_hash      TEXT                                       -- led up to it
 );
 CREATE INDEX edge_devices_by_institution ON edge_devices (institution_id, enrolled_at);
 CREATE UNIQUE INDEX edge_devices_public_key ON edge_devices (public_key);
@@ -39,6 +42,8 @@ CREATE TABLE device_logs (
     high_hash      TEXT NOT NULL,
     created_at     BIGINT NOT NULL,
     backed_up_through BIGINT NOT NULL DEFAULT 0,              -- in a backup that was verified; only a backup raises it
+    closed_at      BIGINT,                                    -- somebody chose another log of the box: what still comes on
+                                                              -- this one is kept, in quarantine
     updated_at     BIGINT NOT NULL,
     PRIMARY KEY (institution_id, device_id, log_id)
 );
@@ -65,18 +70,29 @@ CREATE TABLE sync_records (
     trusted_at     BIGINT,
     attendance_id  BIGINT,
     tries          BIGINT NOT NULL DEFAULT 1,
-    decided_at     BIGINT NOT NULL
+    decided_at     BIGINT NOT NULL,
+    -- The trusted time; what could not be read has only the time it came. A column, because PostgreSQL answers from an index
+    -- alone over columns, not over expressions.
+    happened_at    BIGINT GENERATED ALWAYS AS (COALESCE(trusted_at, received_at)) STORED
 );
 CREATE UNIQUE INDEX sync_records_identity ON sync_records (institution_id, device_id, log_id, seq);
-CREATE INDEX sync_records_by_institution ON sync_records (institution_id, id);
--- The list of the log shows the newest first, by id, under one filter or several; each filter alone has an index to walk. What
--- most records are (stored, attendance) is in no index of its own: the list by id meets enough of those at once.
+-- With the verdict, so that what is in the books is counted without a look at the rows.
+CREATE INDEX sync_records_by_institution ON sync_records (institution_id, id, verdict);
+-- The list of the log shows the newest first, by id, under one filter or several; each filter alone has an index that holds its
+-- rows in the very order of the list, so that a page is as many steps as it has lines, and a count (which stops at ten thousand)
+-- is answered from the index alone. What most records are (stored, attendance) is in no index of its own: the list by id meets
+-- enough of those at once. What the five cost a box's batch stands in docs/BENCHMARKS.md.
 CREATE INDEX sync_records_by_user ON sync_records (institution_id, user_id, id) WHERE user_id IS NOT NULL;
 CREATE INDEX sync_records_by_device ON sync_records (institution_id, device_id, id);
 CREATE INDEX sync_records_by_verdict ON sync_records (institution_id, verdict, id) WHERE verdict <> 'stored';
 CREATE INDEX sync_records_by_action ON sync_records (institution_id, action_type, id) WHERE action_type <> 'attendance';
--- The day of a record is that of its trusted time; one that could not be read has only the time it came.
-CREATE INDEX sync_records_by_time ON sync_records (institution_id, (COALESCE(trusted_at, received_at)));
+-- Under a range of days the list is in the order of what happened, and is entered at the range's end. Box and arrival are in it
+-- so that a box's days, and how late its records came, are read from it alone.
+CREATE INDEX sync_records_by_time ON sync_records (institution_id, happened_at, id, device_id, received_at);
+-- What failed or was discarded, of all verdicts in one order; with all that is asked of many of them at once (whose, which log's
+-- quarantine, a part of the message), of which few are shown. A few in a hundred records are in it.
+CREATE INDEX sync_records_by_failure ON sync_records (institution_id, id, verdict, device_id, log_id, error_message)
+    WHERE verdict NOT IN ('stored', 'duplicate', 'corrected');
 
 -- What people decided about single records: a record's bytes never change, and neither does a decision.
 CREATE TABLE sync_decisions (
@@ -114,6 +130,7 @@ CREATE TABLE sync_retries (
     created_at     BIGINT NOT NULL,
     finished_at    BIGINT
 );
+CREATE INDEX sync_retries_by_institution ON sync_retries (institution_id, id);
 -- One at a time in a school: whoever presses again gets the one that runs.
 CREATE UNIQUE INDEX sync_retries_one_running ON sync_retries (institution_id, action) WHERE state = 'running';
 

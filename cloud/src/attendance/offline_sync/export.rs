@@ -61,12 +61,13 @@ pub async fn lines(
     zone: Zone,
     filter: &Filter,
 ) -> Result<Vec<Line>, Fail> {
-    let (mut lines, mut below) = (Vec::new(), i64::MAX);
+    let (mut lines, mut after) = (Vec::new(), None);
+    let search = store::list::Search::new(tx, institution, filter).await?;
     while lines.len() <= MOST_WRITTEN as usize {
-        let part = store::list::Part { below, limit: STRETCH, offset: 0 };
-        let rows = store::list::page(tx, institution, filter, part).await?;
+        let part = store::list::Part { after, limit: STRETCH, offset: 0 };
+        let rows = search.page(tx, institution, part).await?;
         let Some(last) = rows.last() else { break };
-        below = last.id;
+        after = Some(last.id);
         let ids = rows.iter().filter_map(|row| row.user_id.map(UserId));
         let people = people::by_ids(tx, institution, ids).await?;
         lines.extend(rows.into_iter().map(|row| {

@@ -3,12 +3,12 @@
 use chrono::{NaiveDate, NaiveTime};
 use hadir_shared::time::{Millis, SchoolDay, Zone};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    shown::{DISCARDED, FAILED, STATUSES, VERDICTS},
+    shown::{FAILED, STATUSES, VERDICTS, of_word},
     store::list::Lead,
 };
 use crate::{
@@ -22,18 +22,22 @@ const LONGEST_SEARCH: usize = 100;
 const FIELDS: &[&str] =
     &["user_id", "status", "verdict", "action_type", "device_id", "start_date", "end_date", "q"];
 
+/// The contract's status that no record of the log has: what arrived is decided.
+const NONE: &str = "pending";
+
 /// As it comes.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 pub struct Asked {
-    user_id: Option<i64>,
-    status: Option<String>,
-    verdict: Option<String>,
-    action_type: Option<String>,
-    device_id: Option<Uuid>,
-    start_date: Option<SchoolDay>,
-    end_date: Option<SchoolDay>,
+    pub user_id: Option<i64>,
+    /// A status of the contract, `discarded`, or one of the words `menunggu`, `terkirim`, `ditolak`, `bentrok`.
+    pub status: Option<String>,
+    pub verdict: Option<String>,
+    pub action_type: Option<String>,
+    pub device_id: Option<Uuid>,
+    pub start_date: Option<SchoolDay>,
+    pub end_date: Option<SchoolDay>,
     /// Part of a name, a number or an error message.
-    q: Option<String>,
+    pub q: Option<String>,
 }
 
 /// Valid. What is `None` restricts nothing.
@@ -79,8 +83,13 @@ impl Asked {
         let flaw = Flaw::Said("end_date tidak boleh sebelum start_date".into());
         check.that(is_in_order, "end_date", flaw);
         check.finish()?;
-        // One word of its own in both.
-        let verdict = verdict.or_else(|| status.clone().filter(|status| status == DISCARDED));
+        let (mut status, mut verdict) = (status, verdict);
+        if let Some(word) = status.take() {
+            let (of_contract, meant) = of_word(&word);
+            let contradicts = meant.is_some_and(|meant| verdict.as_deref().is_some_and(|said| said != meant));
+            status = if contradicts { Some(NONE.into()) } else { of_contract.map(str::to_owned) };
+            verdict = verdict.or_else(|| meant.map(str::to_owned));
+        }
         let begins = |day: NaiveDate| zone.instant(SchoolDay(day), NaiveTime::MIN);
         let after = self.end_date.and_then(|day| day.0.succ_opt()).map(begins);
         Ok(Filter {
@@ -97,21 +106,20 @@ impl Asked {
 }
 
 impl Filter {
-    /// The index that is likely to leave the fewest rows.
-    pub fn lead(&self) -> Lead {
+    /// The index that is likely to leave the fewest rows. `names_few`: the text names no more people than can be looked up
+    /// each by himself.
+    pub fn lead(&self, names_few: bool) -> Lead {
         let is_told =
             |given: &Option<String>, usual: &str| given.as_deref().is_some_and(|word| word != usual);
         match (self.from, self.until) {
             _ if self.user.is_some() => Lead::User,
             _ if is_told(&self.verdict, "stored") => Lead::Verdict,
             _ if self.status.as_deref() == Some(FAILED) => Lead::Failed,
-            _ if self.text.is_some() => Lead::Person,
-            (Some(_), Some(_)) => Lead::Between,
-            _ if is_told(&self.action, "attendance") => Lead::Action,
-            _ if self.device.is_some() => Lead::Device,
-            (Some(_), None) => Lead::Since,
-            (None, Some(_)) => Lead::Until,
+            _ if self.text.is_some() && names_few => Lead::People,
+            (None, None) if is_told(&self.action, "attendance") => Lead::Action,
+            (None, None) if self.device.is_some() => Lead::Device,
             (None, None) => Lead::Id,
+            _ => Lead::Time,
         }
     }
 
@@ -144,18 +152,34 @@ mod tests {
             (json!({"status": "discarded"}), Lead::Verdict),
             (json!({"verdict": "quarantined", "q": "andi"}), Lead::Verdict),
             (json!({"user_id": 7, "status": "failed"}), Lead::User),
-            (json!({"q": "andi", "start_date": "2025-11-01"}), Lead::Person),
-            (
-                json!({"start_date": "2025-11-01", "end_date": "2025-11-02", "device_id": box_id}),
-                Lead::Between,
-            ),
-            (json!({"start_date": "2025-11-01", "device_id": box_id}), Lead::Device),
+            (json!({"q": "andi", "start_date": "2025-11-01"}), Lead::People),
+            (json!({"start_date": "2025-11-01", "end_date": "2025-11-02", "device_id": box_id}), Lead::Time),
+            (json!({"start_date": "2025-11-01"}), Lead::Time),
+            (json!({"end_date": "2025-11-01", "action_type": "boot"}), Lead::Time),
+            (json!({"device_id": box_id}), Lead::Device),
             (json!({"action_type": "boot", "device_id": box_id}), Lead::Action),
-            (json!({"end_date": "2025-11-01"}), Lead::Until),
-            (json!({"start_date": "2025-11-01"}), Lead::Since),
         ];
         for (body, lead) in cases {
-            assert_eq!(filter(&body).unwrap().lead(), lead, "{body}");
+            assert_eq!(filter(&body).unwrap().lead(true), lead, "{body}");
+        }
+        let broad = filter(&json!({"q": "a"})).unwrap();
+        assert_eq!(broad.lead(false), Lead::Id, "of so many people the newest rows hold enough");
+    }
+
+    #[test]
+    fn a_word_is_a_verdict_and_two_that_differ_are_none() {
+        let cases = [
+            (json!({"status": "terkirim"}), Some("success"), None),
+            (json!({"status": "menunggu"}), None, Some("quarantined")),
+            (json!({"status": "ditolak"}), None, Some("refused")),
+            (json!({"status": "bentrok", "verdict": "conflict"}), None, Some("conflict")),
+            (json!({"status": "bentrok", "verdict": "stored"}), Some(NONE), Some("stored")),
+            (json!({"status": "discarded"}), Some("discarded"), Some("discarded")),
+            (json!({"status": "failed", "verdict": "refused"}), Some("failed"), Some("refused")),
+        ];
+        for (body, status, verdict) in cases {
+            let filter = filter(&body).unwrap();
+            assert_eq!((filter.status.as_deref(), filter.verdict.as_deref()), (status, verdict), "{body}");
         }
     }
 

@@ -15,6 +15,7 @@
 //! | `decide.rs` | one record decided anew, whichever way |
 //! | `resolve.rs` | the ways somebody can choose: retry, map, accept, discard, reopen |
 //! | `bulk.rs` | many records at once, by a job |
+//! | `page/` | the log in the console |
 //!
 //! Absent on purpose: `photo_path` of an item (a path from a client is no file of ours); mapping an unknown card for records
 //! to come (it is one record that is given to somebody; a card is made known by making it the student's).
@@ -35,7 +36,7 @@ use uuid::Uuid;
 
 use self::{
     filter::Asked,
-    store::list::{Part, Row},
+    store::list::{Part, Row, Search},
 };
 use super::{
     dialect::{Data, Paginated, Said},
@@ -57,6 +58,7 @@ mod bulk;
 mod decide;
 mod export;
 mod filter;
+pub mod page;
 mod process;
 mod resolve;
 mod shown;
@@ -159,18 +161,17 @@ async fn list(
         let lines = export::lines(&mut tx, who.institution, zone, &filter).await?;
         return file(&mut tx, &app, who.institution, format, "log-sinkronisasi", lines).await;
     }
-    let part = match beyond.after {
-        Some(after) => Part { below: after, limit: page.per_page, offset: 0 },
-        None => Part { below: i64::MAX, limit: page.per_page, offset: page.offset() },
-    };
-    let rows = store::list::page(&mut tx, who.institution, &filter, part).await?;
+    let offset = if beyond.after.is_some() { 0 } else { page.offset() };
+    let part = Part { after: beyond.after, limit: page.per_page, offset };
+    let search = Search::new(&mut tx, who.institution, &filter).await?;
+    let rows = search.page(&mut tx, who.institution, part).await?;
     let last = rows.last().map(|row| row.id);
     let data = logged(&mut tx, who.institution, zone, rows).await?;
     Ok(OrFile::Usual(Data(if beyond.after.is_some() {
         let is_full = i64::try_from(data.len()) == Ok(page.per_page);
         Listed::Stretch { data, per_page: page.per_page, next_after: last.filter(|_| is_full) }
     } else {
-        let total = store::list::count(&mut tx, who.institution, &filter).await?;
+        let total = search.count(&mut tx, who.institution, i64::MAX).await?;
         Listed::Pages(Paginated::new(&page, data, total))
     })))
 }

@@ -17,8 +17,9 @@ pub const FAILED: &str = "failed";
 pub const DISCARDED: &str = "discarded";
 /// Somebody accepted what contradicted the books: a correction stands beside them.
 pub const CORRECTED: &str = "corrected";
-/// The contract's three, and one of ours.
-pub const STATUSES: &[&str] = &["pending", "success", FAILED, DISCARDED];
+/// The contract's three, one of ours, and the four words people use for it ([`of_word`]).
+pub const STATUSES: &[&str] =
+    &["pending", "success", FAILED, DISCARDED, "menunggu", "terkirim", "ditolak", "bentrok"];
 /// A box is told the first five only.
 pub const VERDICTS: &[&str] =
     &["stored", "duplicate", "conflict", "refused", "quarantined", CORRECTED, DISCARDED];
@@ -29,6 +30,19 @@ pub fn status(verdict: &str) -> &'static str {
         "stored" | "duplicate" | CORRECTED => "success",
         DISCARDED => DISCARDED,
         _ => FAILED,
+    }
+}
+
+/// The contract's status and the verdict that a word of people's stands for. What waits is what is held in quarantine: at the
+/// box something waits to be sent, here it waits for somebody.
+pub fn of_word(word: &str) -> (Option<&str>, Option<&str>) {
+    match word {
+        "terkirim" => (Some("success"), None),
+        "menunggu" => (None, Some("quarantined")),
+        "ditolak" => (None, Some("refused")),
+        "bentrok" => (None, Some("conflict")),
+        DISCARDED => (Some(DISCARDED), Some(DISCARDED)),
+        status => (Some(status), None),
     }
 }
 

@@ -96,6 +96,21 @@ pub async fn by_number(
     Ok(store::by_number(tx, institution, number).await?)
 }
 
+/// A few of those whose name or number holds a text.
+pub async fn search(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    part: &str,
+    most: i64,
+) -> Result<Vec<Person>, Fail> {
+    Ok(store::search(tx, institution, &anywhere(part), most).await?)
+}
+
+/// A LIKE pattern (`ESCAPE '!'`) that finds a text as it stands, in lower case.
+fn anywhere(part: &str) -> String {
+    format!("%{}%", part.replace('!', "!!").replace('%', "!%").replace('_', "!_").to_lowercase())
+}
+
 /// The students who are in a class on a day, by name.
 pub async fn of_class(
     tx: &mut Tx,

@@ -38,6 +38,26 @@ pub async fn by_number(
     .await
 }
 
+/// Those whose name or number fits a pattern, the active ones first.
+pub async fn search(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    pattern: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Person>> {
+    tx.query(
+        "SELECT u.id, u.nisn_nip_nik, u.name, u.email, u.phone, r.role_id, u.photo_path, u.is_active, u.created_at, u.updated_at
+         FROM users u JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
+         WHERE u.institution_id = $1 AND (LOWER(u.name) LIKE $2 ESCAPE '!' OR LOWER(u.nisn_nip_nik) LIKE $2 ESCAPE '!')
+         ORDER BY CASE WHEN u.is_active THEN 0 ELSE 1 END, u.name, u.id LIMIT $3",
+    )
+    .bind(institution.0)
+    .bind(pattern)
+    .bind(limit)
+    .all()
+    .await
+}
+
 pub async fn of_class(
     tx: &mut Tx,
     institution: InstitutionId,

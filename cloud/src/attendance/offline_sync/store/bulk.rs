@@ -72,6 +72,16 @@ pub async fn running(tx: &mut Tx, institution: InstitutionId, action: &str) -> s
     Ok(row.map(|(id,)| id))
 }
 
+/// The one that was begun last, whatever it does.
+pub async fn latest(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Option<i64>> {
+    let row: Option<(i64,)> = tx
+        .query("SELECT id FROM sync_retries WHERE institution_id = $1 ORDER BY id DESC LIMIT 1")
+        .bind(institution.0)
+        .opt()
+        .await?;
+    Ok(row.map(|(id,)| id))
+}
+
 pub async fn by_id(tx: &mut Tx, institution: InstitutionId, id: i64) -> sqlx::Result<Option<Bulk>> {
     tx.query(
         "SELECT b.id, b.action, b.device_id, b.log_id, b.reason, b.state, b.job_id,
@@ -134,8 +144,8 @@ pub async fn take_filtered(
          AND (CAST($5 AS TEXT) IS NULL OR verdict = $5)
          AND (CAST($6 AS TEXT) IS NULL OR action_type = $6)
          AND (CAST($7 AS UUID) IS NULL OR device_id = $7)
-         AND (CAST($8 AS BIGINT) IS NULL OR COALESCE(trusted_at, received_at) >= $8)
-         AND (CAST($9 AS BIGINT) IS NULL OR COALESCE(trusted_at, received_at) <= $9)
+         AND (CAST($8 AS BIGINT) IS NULL OR happened_at >= $8)
+         AND (CAST($9 AS BIGINT) IS NULL OR happened_at <= $9)
          AND (CAST($10 AS TEXT) IS NULL OR LOWER(error_message) LIKE $10 ESCAPE '!'
             OR user_id IN (SELECT u.id FROM users u WHERE u.institution_id = $1
                 AND (LOWER(u.name) LIKE $10 ESCAPE '!' OR LOWER(u.nisn_nip_nik) LIKE $10 ESCAPE '!')))",
