@@ -52,7 +52,7 @@ pub async fn ingest(app: &App, proven: &Proven) -> Result<Receipt, Refused> {
     let now = app.now();
     let mut tx = app.db.write(whose.institution).await?;
     let offset = batch.t1.wall.since(proven.t2);
-    let seen = store::seen(&mut tx, whose, &batch.health, offset, &proven.signed_by, now).await?;
+    let seen = store::seen(&mut tx, whose, batch, offset, &proven.signed_by, now).await?;
     let is_revoked = seen.ok_or(Fail::Unauthenticated(NoSession::Invalid))?;
     let fence = store::fence(&mut tx, whose, now).await?;
     let meeting = match stands(&mut tx, whose, proven, fence.head).await {
@@ -65,7 +65,8 @@ pub async fn ingest(app: &App, proven: &Proven) -> Result<Receipt, Refused> {
     };
     let mut done =
         Done { verdicts: told_before(&mut tx, whose, batch, meeting.skip).await?, ..Done::default() };
-    let head = append(&mut tx, app, whose, proven, &fence, &meeting, is_revoked, &mut done).await?;
+    let is_shut_out = is_revoked || fence.is_closed;
+    let head = append(&mut tx, app, whose, proven, &fence, &meeting, is_shut_out, &mut done).await?;
     let down = roster::down(&mut tx, whose.institution).await?;
     tx.commit().await?;
     if done.has_new_key {
@@ -123,7 +124,8 @@ async fn told_before(
     Ok(told.collect())
 }
 
-/// Decides and writes down every record that is new, and moves the head. Answers where it stands.
+/// Decides and writes down every record that is new, and moves the head. Answers where it stands. `is_shut_out`: the box is
+/// revoked, or another log of it was chosen.
 #[expect(clippy::too_many_arguments, reason = "the state of one transaction, in the order it came about")]
 async fn append(
     tx: &mut Tx,
@@ -132,7 +134,7 @@ async fn append(
     proven: &Proven,
     fence: &Fence,
     meeting: &Meeting,
-    is_revoked: bool,
+    is_shut_out: bool,
     done: &mut Done,
 ) -> Result<Head, Fail> {
     let now = app.now();
@@ -145,9 +147,9 @@ async fn append(
     let mut lines: Vec<Line<'_>> =
         envelope.map(|((seq, event), hash)| Line::new(seq, event, *hash, Decided::UNREADABLE)).collect();
     if !proven.is_opaque {
-        done.has_new_key = decide(tx, app, whose, events, &mut lines, is_revoked).await?;
+        done.has_new_key = decide(tx, app, whose, events, &mut lines, is_shut_out).await?;
     }
-    if is_revoked {
+    if is_shut_out {
         for line in &mut lines {
             line.decided = Decided::REVOKED;
         }
@@ -171,7 +173,7 @@ async fn decide(
     whose: Whose,
     events: &[String],
     lines: &mut [Line<'_>],
-    is_revoked: bool,
+    is_shut_out: bool,
 ) -> Result<bool, Fail> {
     let mut waiting = Waiting::default();
     let mut has_new_key = false;
@@ -185,7 +187,7 @@ async fn decide(
             }
             Reading::Rotation(rotation, stamps) => {
                 line.describe("key", None, stamps);
-                let is_taken = !is_revoked && rotate(tx, whose, &rotation).await?;
+                let is_taken = !is_shut_out && rotate(tx, whose, &rotation).await?;
                 has_new_key |= is_taken;
                 line.decided = if is_taken {
                     Decided::new(Verdict::Stored, None)
@@ -200,14 +202,14 @@ async fn decide(
             }
             Reading::Undo(undo, stamps) => {
                 line.describe("void", Some(undo.void.user.0), stamps);
-                if !is_revoked {
+                if !is_shut_out {
                     waiting.enter(tx, app, whose, lines).await?;
                     lines[place].decided = undo::apply(tx, app, whose.institution, &undo).await?.into();
                 }
             }
         }
     }
-    if !is_revoked {
+    if !is_shut_out {
         waiting.enter(tx, app, whose, lines).await?;
     }
     Ok(has_new_key)

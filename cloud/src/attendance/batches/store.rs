@@ -3,7 +3,7 @@ use hadir_shared::{
     ids::{DeviceId, InstitutionId, LogId},
     sign::PublicKey,
     time::Millis,
-    wire::batch::{Health, Reason},
+    wire::batch::{Batch, Reason},
 };
 use serde::Serialize;
 use sqlx::FromRow;
@@ -19,22 +19,31 @@ pub struct Whose {
     pub log: LogId,
 }
 
+/// Where a box said its log ends, and the hash of that record where its batch led up to it.
+fn told(batch: &Batch) -> (u64, Option<String>) {
+    let seq = batch.acked_view.saturating_add(batch.health.pending);
+    let led_to = batch.first_seq - 1 + batch.events.len() as u64;
+    (seq, (led_to == seq).then(|| batch.last_hash.to_string()))
+}
+
 /// Writes down how a box is, ends the overlap of a key change once the new key was used, and answers whether the box is
 /// revoked; `None` where there is no such box. Locks the box's row until the transaction ends.
 pub async fn seen(
     tx: &mut Tx,
     whose: Whose,
-    health: &Health,
+    batch: &Batch,
     clock_offset_ms: i64,
     signed_by: &PublicKey,
     now: Millis,
 ) -> sqlx::Result<Option<bool>> {
+    let health = &batch.health;
+    let (told_seq, told_hash) = told(batch);
     let version: String = health.version.chars().filter(|c| !c.is_control()).take(50).collect();
     let row: Option<(bool,)> = tx
         .query(
             "UPDATE edge_devices SET last_seen_at = $3, version = $4, clock_offset_ms = $5, pending = $6,
-                oldest_pending_at = $7, disk_free_bytes = $8, roster_cursor = $9,
-                previous_key = CASE WHEN public_key = $10 THEN NULL ELSE previous_key END
+                oldest_pending_at = $7, disk_free_bytes = $8, roster_cursor = $9, told_log = $11, told_seq = $12,
+                told_hash = $13, previous_key = CASE WHEN public_key = $10 THEN NULL ELSE previous_key END
              WHERE institution_id = $1 AND id = $2 RETURNING revoked_at IS NOT NULL",
         )
         .bind(whose.institution.0)
@@ -47,6 +56,9 @@ pub async fn seen(
         .bind(health.disk_free_bytes.map(integer))
         .bind(integer(health.roster_cursor))
         .bind(signed_by.to_string())
+        .bind(whose.log.0)
+        .bind(integer(told_seq))
+        .bind(told_hash)
         .opt()
         .await?;
     Ok(row.map(|(is_revoked,)| is_revoked))
@@ -72,6 +84,7 @@ struct FenceRow {
     high_seq: i64,
     high_hash: String,
     backed_up_through: i64,
+    is_closed: bool,
 }
 
 /// How far a log is held, and how far of that is in a verified backup. Nobody moves it until this transaction ends.
@@ -79,6 +92,8 @@ struct FenceRow {
 pub struct Fence {
     pub head: Head,
     pub prunable_through: u64,
+    /// Another log of the box was chosen.
+    pub is_closed: bool,
 }
 
 pub async fn fence(tx: &mut Tx, whose: Whose, now: Millis) -> sqlx::Result<Fence> {
@@ -104,9 +119,9 @@ async fn lock(tx: &mut Tx, whose: Whose) -> sqlx::Result<Option<Fence>> {
     // SQLite has one writer, and no FOR UPDATE.
     let row: Option<FenceRow> = tx
         .query_split(
-            "SELECT high_seq, high_hash, backed_up_through FROM device_logs
+            "SELECT high_seq, high_hash, backed_up_through, closed_at IS NOT NULL AS is_closed FROM device_logs
              WHERE institution_id = $1 AND device_id = $2 AND log_id = $3 FOR UPDATE",
-            "SELECT high_seq, high_hash, backed_up_through FROM device_logs
+            "SELECT high_seq, high_hash, backed_up_through, closed_at IS NOT NULL AS is_closed FROM device_logs
              WHERE institution_id = $1 AND device_id = $2 AND log_id = $3",
         )
         .bind(whose.institution.0)
@@ -117,7 +132,7 @@ async fn lock(tx: &mut Tx, whose: Whose) -> sqlx::Result<Option<Fence>> {
     row.map(|row| {
         let hash = row.high_hash.parse().map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
         let head = Head { seq: row.high_seq.cast_unsigned(), hash };
-        Ok(Fence { head, prunable_through: row.backed_up_through.cast_unsigned() })
+        Ok(Fence { head, prunable_through: row.backed_up_through.cast_unsigned(), is_closed: row.is_closed })
     })
     .transpose()
 }

@@ -40,7 +40,7 @@ use crate::{
 mod missing;
 pub mod page;
 mod paper;
-mod qr;
+pub mod qr;
 mod sheets;
 mod store;
 #[cfg(test)]

@@ -141,6 +141,16 @@ impl Alert {
         }
     }
 
+    /// The box it is about, if it is about one.
+    pub const fn device(&self) -> Option<Uuid> {
+        match self {
+            Self::Silent { device, .. } | Self::ClockOff { device, .. } | Self::DiskLow { device, .. } => {
+                Some(*device)
+            }
+            Self::Refused { .. } => None,
+        }
+    }
+
     /// The class that colours it.
     pub const fn class(&self) -> &'static str {
         match self {
@@ -151,12 +161,7 @@ impl Alert {
 
     /// The page that mends it, behind the school's address: `shell.at(alert.page())`.
     pub fn page(&self) -> String {
-        match self {
-            Self::Silent { device, .. } | Self::ClockOff { device, .. } | Self::DiskLow { device, .. } => {
-                format!("/fleet/{device}")
-            }
-            Self::Refused { .. } => "/log?status=failed".into(),
-        }
+        self.device().map_or_else(|| "/log?status=failed".into(), |device| format!("/fleet/{device}"))
     }
 
     /// One sentence. `now` is when it is read.

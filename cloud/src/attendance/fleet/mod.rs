@@ -3,26 +3,31 @@
 //! What always holds:
 //! - a code lets one box in, once, within a day; the same box may ask again, because its answer may have been lost;
 //! - the private key of a box never leaves it; its school is bound to it here, at enrolment, and never changes;
-//! - a revoked box is told nothing about its school; what it still sends is kept, and counts for nothing.
+//! - a revoked box is told nothing about its school; what it still sends is kept, and counts for nothing;
+//! - where a box has several logs, because it had to begin anew or because there are two of it, somebody may choose: what
+//!   comes on the others from then on is kept, in quarantine. A choice can be made again, the other way.
 //!
 //! | route | who | what |
 //! |---|---|---|
 //! | `POST /offline-sync/enrolments` | anybody with a code | joins a school |
 //! | `GET /edge-devices` | principal, admin | the boxes and how they are |
 //! | `POST /edge-devices/codes` | admin | a code for a new box |
+//! | `PUT /edge-devices/{id}` | admin | another name for a box |
 //! | `POST /edge-devices/{id}/revoke` | admin | shuts a box out |
+//! | `POST /edge-devices/{id}/logs/{log}/choose` | admin | of several logs of a box, the one that counts |
 
 use aide::axum::{
     ApiRouter,
-    routing::{get_with, post_with},
+    routing::{get_with, post_with, put_with},
 };
 use axum::{
     extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hadir_shared::{
-    ids::{DeviceId, InstitutionId},
+    ids::{DeviceId, InstitutionId, LogId},
     sign::PublicKey,
     time::Millis,
     wire::{
@@ -33,12 +38,13 @@ use hadir_shared::{
     },
 };
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    dialect::{Created, Data, Paginated, Said},
+    cards::qr::Qr,
+    dialect::{Created, Data, Done, Paginated, Said},
     export::file,
     permits::{ReadDevices, WriteDevices},
     roster,
@@ -60,8 +66,9 @@ pub mod cloud_key;
 pub mod device;
 pub mod enrolment_code;
 #[cfg(test)]
-pub(super) mod hand;
+pub(crate) mod hand;
 pub mod link;
+pub mod page;
 mod refused;
 mod store;
 #[cfg(test)]
@@ -78,7 +85,12 @@ pub fn routes() -> ApiRouter<App> {
         )
         .api_route("/edge-devices", get_with(list, says("The boxes and how they are")))
         .api_route("/edge-devices/codes", post_with(make_code, says("A code that lets one box in")))
+        .api_route("/edge-devices/{id}", put_with(rename, says("Give a box another name")))
         .api_route("/edge-devices/{id}/revoke", post_with(revoke, says("Shut a box out")))
+        .api_route(
+            "/edge-devices/{id}/logs/{log}/choose",
+            post_with(choose, says("Choose the log of a box that counts")),
+        )
 }
 
 /// A box, as the fleet page shows it. Instants are written as everywhere in this dialect.
@@ -101,11 +113,19 @@ struct Shown {
     disk_free_bytes: Option<i64>,
     /// Changes of the roster it has not fetched.
     roster_behind: Option<i64>,
+    /// The number of the last record in its log, as it told.
+    recorded: Option<i64>,
+    /// The number of the last record of that log that is here.
+    acknowledged: Option<i64>,
+    /// Whether both are one record; `null` while it has records under way.
+    heads_equal: Option<bool>,
+    logs: i64,
 }
 
 impl Shown {
     fn new(row: store::ListedRow, latest: i64) -> Self {
         let at = |at: Option<i64>| at.map(|at| Millis(at).to_rfc3339_micros());
+        let heads_equal = row.heads_equal();
         Self {
             id: row.id,
             name: row.name,
@@ -119,6 +139,10 @@ impl Shown {
             oldest_pending_at: at(row.oldest_pending_at),
             disk_free_bytes: row.disk_free_bytes,
             roster_behind: row.roster_cursor.map(|cursor| (latest - cursor).max(0)),
+            recorded: row.told_seq,
+            acknowledged: row.high_seq,
+            heads_equal,
+            logs: row.logs,
         }
     }
 }
@@ -140,18 +164,87 @@ async fn list(
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct Code {
+#[schemars(rename = "Code")]
+struct NewCode {
     /// Shown this once.
     code: String,
+    /// The same as a picture, in a `data:` URI.
+    qr: String,
     expires_at: String,
 }
 
-async fn make_code(State(app): State<App>, who: Allowed<WriteDevices>) -> Result<Created<Code>, Fail> {
+async fn make_code(State(app): State<App>, who: Allowed<WriteDevices>) -> Result<Created<NewCode>, Fail> {
     let mut tx = app.db.write(who.institution).await?;
     let code = enrolment_code::make(&mut tx, &app, who.actor(), who.institution).await?;
     tx.commit().await?;
     let expires_at = app.now().plus_millis(enrolment_code::LIFE_MS).to_rfc3339_micros();
-    Ok(Created("Kode pendaftaran berhasil dibuat", Code { code, expires_at }))
+    let qr = format!("data:image/svg+xml;base64,{}", BASE64.encode(Qr::new(&code)?.svg().as_bytes()));
+    Ok(Created("Kode pendaftaran berhasil dibuat", NewCode { code, qr, expires_at }))
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Naming {
+    name: Option<String>,
+}
+
+async fn rename(
+    State(app): State<App>,
+    who: Allowed<WriteDevices>,
+    Segment(id): Segment<DeviceId>,
+    Body(naming): Body<Naming>,
+) -> Result<Said<Shown>, Fail> {
+    let mut check = Check::new();
+    let name = check.text("name", naming.name, 1..=100);
+    check.finish()?;
+    let mut tx = app.db.write(who.institution).await?;
+    let before = store::one(&mut tx, who.institution, id).await?.ok_or_else(unknown)?;
+    if before.name != name {
+        store::rename(&mut tx, who.institution, id, &name).await?;
+        let entry = Entry::new(who.actor(), "device.rename", format!("device:{id}")).of(who.institution);
+        let entry = entry.before(json!({"name": before.name})).after(json!({"name": name}));
+        audit(&mut tx, &app, &entry).await?;
+    }
+    let latest = roster::latest(&mut tx, who.institution).await?;
+    tx.commit().await?;
+    Ok(Said("Nama perangkat berhasil diubah", Shown::new(store::ListedRow { name, ..before }, latest)))
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Because {
+    reason: Option<String>,
+}
+
+async fn choose(
+    State(app): State<App>,
+    who: Allowed<WriteDevices>,
+    Segment((id, log)): Segment<(DeviceId, LogId)>,
+    Body(because): Body<Because>,
+) -> Result<Done, Fail> {
+    let mut check = Check::new();
+    let reason = check.text("reason", because.reason, 3..=500);
+    check.finish()?;
+    let mut tx = app.db.write(who.institution).await?;
+    if store::choose_log(&mut tx, who.institution, id, log, app.now()).await? == 0 {
+        return Err(unknown());
+    }
+    let entry = Entry::new(who.actor(), "device.choose_log", format!("device:{id}")).of(who.institution);
+    audit(&mut tx, &app, &entry.after(json!({"log_id": log, "reason": reason}))).await?;
+    tx.commit().await?;
+    Ok(Done("Riwayat perangkat berhasil dipilih"))
+}
+
+fn unknown() -> Fail {
+    Fail::not_found("Perangkat tidak ditemukan")
+}
+
+/// The boxes by name, those that were revoked too.
+pub async fn names(tx: &mut Tx, institution: InstitutionId) -> Result<Vec<(Uuid, String)>, Fail> {
+    Ok(store::names(tx, institution).await?)
+}
+
+/// Records the boxes have not delivered, as they told last.
+pub async fn undelivered(tx: &mut Tx, institution: InstitutionId) -> Result<i64, Fail> {
+    Ok(store::undelivered(tx, institution).await?)
 }
 
 async fn revoke(
@@ -165,7 +258,7 @@ async fn revoke(
         audit(&mut tx, &app, &entry).await?;
     }
     let row = store::one(&mut tx, who.institution, id).await?;
-    let row = row.ok_or_else(|| Fail::not_found("Perangkat tidak ditemukan"))?;
+    let row = row.ok_or_else(unknown)?;
     let latest = roster::latest(&mut tx, who.institution).await?;
     tx.commit().await?;
     app.sync.forget(id);

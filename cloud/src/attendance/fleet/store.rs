@@ -1,5 +1,5 @@
 use hadir_shared::{
-    ids::{DeviceId, InstitutionId},
+    ids::{DeviceId, InstitutionId, LogId},
     time::Millis,
 };
 use sqlx::FromRow;
@@ -96,6 +96,27 @@ pub struct ListedRow {
     pub oldest_pending_at: Option<i64>,
     pub disk_free_bytes: Option<i64>,
     pub roster_cursor: Option<i64>,
+    /// The last record of the box's own log, as it told, and its hash where it told that, too.
+    pub told_seq: Option<i64>,
+    pub told_hash: Option<String>,
+    /// How far that log is held here.
+    pub high_seq: Option<i64>,
+    pub high_hash: Option<String>,
+    /// More than one: it had to begin anew, or there are two of it.
+    pub logs: i64,
+}
+
+impl ListedRow {
+    /// Whether the box's last record and ours are the same one. `None`: it has never told, or has some under way.
+    pub fn heads_equal(&self) -> Option<bool> {
+        let (told, held) = (self.told_seq?, self.high_seq?);
+        match self.told_hash.as_ref() {
+            Some(hash) if told == held => Some(Some(hash) == self.high_hash.as_ref()),
+            // It has lost what it sent before, or it is another box with the same key.
+            Some(_) if told < held => Some(false),
+            _ => None,
+        }
+    }
 }
 
 impl Columns for ListedRow {
@@ -110,6 +131,8 @@ impl Columns for ListedRow {
         ("Belum terkirim", |row| row.pending.into()),
         ("Tertua sejak", |row| row.oldest_pending_at.map(Millis).into()),
         ("Sisa disk (byte)", |row| row.disk_free_bytes.into()),
+        ("Tercatat", |row| row.told_seq.into()),
+        ("Diterima", |row| row.high_seq.into()),
     ];
 }
 
@@ -131,9 +154,13 @@ pub async fn list(
     limit: i64,
 ) -> sqlx::Result<Vec<ListedRow>> {
     tx.query(
-        "SELECT id, name, public_key, version, enrolled_at, revoked_at, last_seen_at, clock_offset_ms, pending,
-            oldest_pending_at, disk_free_bytes, roster_cursor FROM edge_devices
-         WHERE institution_id = $1 ORDER BY enrolled_at, id LIMIT $2 OFFSET $3",
+        "SELECT d.id, d.name, d.public_key, d.version, d.enrolled_at, d.revoked_at, d.last_seen_at, d.clock_offset_ms,
+            d.pending, d.oldest_pending_at, d.disk_free_bytes, d.roster_cursor, d.told_seq, d.told_hash,
+            l.high_seq, l.high_hash, (SELECT COUNT(*) FROM device_logs o
+                WHERE o.institution_id = d.institution_id AND o.device_id = d.id) AS logs
+         FROM edge_devices d LEFT JOIN device_logs l
+            ON l.institution_id = d.institution_id AND l.device_id = d.id AND l.log_id = d.told_log
+         WHERE d.institution_id = $1 ORDER BY d.enrolled_at, d.id LIMIT $2 OFFSET $3",
     )
     .bind(institution.0)
     .bind(limit)
@@ -153,8 +180,13 @@ pub async fn count(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<i64>
 
 pub async fn one(tx: &mut Tx, institution: InstitutionId, id: DeviceId) -> sqlx::Result<Option<ListedRow>> {
     tx.query(
-        "SELECT id, name, public_key, version, enrolled_at, revoked_at, last_seen_at, clock_offset_ms, pending,
-            oldest_pending_at, disk_free_bytes, roster_cursor FROM edge_devices WHERE institution_id = $1 AND id = $2",
+        "SELECT d.id, d.name, d.public_key, d.version, d.enrolled_at, d.revoked_at, d.last_seen_at, d.clock_offset_ms,
+            d.pending, d.oldest_pending_at, d.disk_free_bytes, d.roster_cursor, d.told_seq, d.told_hash,
+            l.high_seq, l.high_hash, (SELECT COUNT(*) FROM device_logs o
+                WHERE o.institution_id = d.institution_id AND o.device_id = d.id) AS logs
+         FROM edge_devices d LEFT JOIN device_logs l
+            ON l.institution_id = d.institution_id AND l.device_id = d.id AND l.log_id = d.told_log
+         WHERE d.institution_id = $1 AND d.id = $2",
     )
     .bind(institution.0)
     .bind(id.0)
@@ -170,6 +202,122 @@ pub async fn revoke(tx: &mut Tx, institution: InstitutionId, id: DeviceId, now: 
         .bind(now.0)
         .run()
         .await
+}
+
+/// No row when there is no such box.
+pub async fn rename(tx: &mut Tx, institution: InstitutionId, id: DeviceId, name: &str) -> sqlx::Result<u64> {
+    tx.query("UPDATE edge_devices SET name = $3 WHERE institution_id = $1 AND id = $2")
+        .bind(institution.0)
+        .bind(id.0)
+        .bind(name)
+        .run()
+        .await
+}
+
+/// The names of all boxes, those that were revoked too: their records stay.
+pub async fn names(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<(Uuid, String)>> {
+    tx.query("SELECT id, name FROM edge_devices WHERE institution_id = $1 ORDER BY name, enrolled_at, id")
+        .bind(institution.0)
+        .all()
+        .await
+}
+
+/// What the boxes have not delivered, as they told last.
+pub async fn undelivered(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<i64> {
+    let (records,) = tx
+        .query(
+            "SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM edge_devices
+             WHERE institution_id = $1 AND revoked_at IS NULL",
+        )
+        .bind(institution.0)
+        .one()
+        .await?;
+    Ok(records)
+}
+
+// Logs.
+
+/// A log of a box.
+#[derive(Debug, FromRow)]
+pub struct LogRow {
+    pub log_id: Uuid,
+    pub high_seq: i64,
+    pub high_hash: String,
+    pub created_at: i64,
+    pub updated_at: i64,
+    pub closed_at: Option<i64>,
+}
+
+/// The logs of a box, the one that was heard of last first.
+pub async fn logs(tx: &mut Tx, institution: InstitutionId, device: DeviceId) -> sqlx::Result<Vec<LogRow>> {
+    tx.query(
+        "SELECT log_id, high_seq, high_hash, created_at, updated_at, closed_at FROM device_logs
+         WHERE institution_id = $1 AND device_id = $2 ORDER BY updated_at DESC, log_id",
+    )
+    .bind(institution.0)
+    .bind(device.0)
+    .all()
+    .await
+}
+
+/// What the logs of a box have in quarantine, where they have any.
+pub async fn quarantined(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    device: DeviceId,
+) -> sqlx::Result<Vec<(Uuid, i64)>> {
+    tx.query(
+        "SELECT log_id, COUNT(*) FROM sync_records WHERE institution_id = $1 AND device_id = $2
+            AND verdict NOT IN ('stored', 'duplicate', 'corrected') AND verdict = 'quarantined' GROUP BY log_id",
+    )
+    .bind(institution.0)
+    .bind(device.0)
+    .all()
+    .await
+}
+
+/// Opens one log of a box and closes its others. Answers how many are the box's.
+pub async fn choose_log(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    device: DeviceId,
+    log: LogId,
+    now: Millis,
+) -> sqlx::Result<u64> {
+    tx.query(
+        "UPDATE device_logs SET closed_at = CASE WHEN log_id = $3 THEN NULL ELSE COALESCE(closed_at, $4) END
+         WHERE institution_id = $1 AND device_id = $2
+            AND EXISTS (SELECT 1 FROM device_logs o
+                WHERE o.institution_id = $1 AND o.device_id = $2 AND o.log_id = $3)
+            AND EXISTS (SELECT 1 FROM edge_devices d WHERE d.institution_id = $1 AND d.id = $2)",
+    )
+    .bind(institution.0)
+    .bind(device.0)
+    .bind(log.0)
+    .bind(now.0)
+    .run()
+    .await
+}
+
+/// How late records of a box came, by when they were made: the time's number, the latest, how many.
+pub async fn lags(
+    tx: &mut Tx,
+    institution: InstitutionId,
+    device: DeviceId,
+    since: Millis,
+    step_ms: i64,
+) -> sqlx::Result<Vec<(i64, i64, i64)>> {
+    tx.query(
+        "SELECT (happened_at - $3) / $4 AS step, MAX(received_at - happened_at) AS latest, COUNT(*) AS records
+         FROM sync_records WHERE institution_id = $1 AND device_id = $2 AND happened_at >= $3
+         GROUP BY (happened_at - $3) / $4 ORDER BY 1",
+    )
+    .bind(institution.0)
+    .bind(device.0)
+    .bind(since.0)
+    .bind(step_ms)
+    .all()
+    .await
 }
 
 /// No row when the key is somebody's already.

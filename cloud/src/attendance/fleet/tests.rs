@@ -171,3 +171,107 @@ async fn the_clouds_key_and_the_stores_name_outlive_a_restart_and_are_no_web_key
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_box_is_given_another_name_by_its_own_admin() {
+    TestApp::both(async |t| {
+        let (school, other) = (t.institution("A").await, t.institution("B").await);
+        let (_, admin) = t.signed_in(school, "5001", seed::ADMIN).await;
+        let (_, principal) = t.signed_in(school, "4001", seed::PRINCIPAL).await;
+        let (_, stranger) = t.signed_in(other, "5101", seed::ADMIN).await;
+        let own = HandBox::enrol(&t, school).await;
+        let path = format!("/api/edge-devices/{}", own.device);
+        let body = json!({"name": "  Gerbang Utara "});
+        assert_eq!(t.put(&path, None, body.clone()).await.status, 401);
+        assert_eq!(t.put(&path, Some(&principal), body.clone()).await.status, 403);
+        assert_eq!(t.put(&path, Some(&stranger), body.clone()).await.status, 404, "{}", t.on);
+        for name in [json!(null), json!(" "), json!("x".repeat(101)), json!("a\u{0}b")] {
+            let refused = t.put(&path, Some(&admin), json!({ "name": name })).await;
+            assert_eq!(refused.status, 422, "{name}");
+        }
+        for _ in 0..2 {
+            let done = t.put(&path, Some(&admin), body.clone()).await;
+            assert_eq!((done.status.as_u16(), &done.body["data"]["name"]), (200, &json!("Gerbang Utara")));
+        }
+        let mut tx = t.app.db.read(Cloud).await.unwrap();
+        let audited = "SELECT COUNT(*) FROM audit_log WHERE action = 'device.rename' AND institution_id = $1";
+        let (rows,): (i64,) = tx.query(audited).bind(school.0).one().await.unwrap();
+        assert_eq!(rows, 1, "{} the second changed nothing", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn recorded_equals_acknowledged_when_both_end_with_the_same_record() {
+    TestApp::both(async |t| {
+        let school = t.institution("A").await;
+        let (_, admin) = t.signed_in(school, "5001", seed::ADMIN).await;
+        let pupil = t.user(school, "1001", seed::STUDENT).await;
+        let mut own = HandBox::enrol(&t, school).await;
+        let heads = async || {
+            let list = t.get("/api/edge-devices", Some(&admin)).await;
+            let row = list.body["data"]["data"][0].clone();
+            ["recorded", "acknowledged", "heads_equal", "logs"].map(|field| row[field].clone())
+        };
+        assert_eq!(heads().await, [Value::Null, Value::Null, Value::Null, json!(0)], "{}", t.on);
+        // Three records are in its log, and one of them is on its way.
+        let first = own.batch(&t, vec![HandBox::scan(&t, pupil, START)]);
+        own.deliver(&t, &first).await;
+        assert_eq!(heads().await, [json!(3), json!(1), Value::Null, json!(1)], "{}", t.on);
+        let mut last = own.batch(&t, vec![HandBox::scan(&t, pupil, START), HandBox::scan(&t, pupil, START)]);
+        (last.acked_view, last.health.pending) = (1, 2);
+        own.deliver(&t, &last).await;
+        assert_eq!(heads().await, [json!(3), json!(3), json!(true), json!(1)], "{}", t.on);
+        // A box that was put back to an older state of itself: it knows of fewer, and of others.
+        let mut older = own.clone();
+        older.head = hadir_shared::chain::Head { seq: 1, hash: first.last_hash };
+        let mut other = older.batch(&t, vec![HandBox::scan(&t, pupil, START.plus_seconds(1))]);
+        (other.acked_view, other.health.pending) = (1, 1);
+        assert_eq!(older.send(&t, &other).await.status, 409);
+        assert_eq!(heads().await, [json!(2), json!(3), json!(false), json!(1)], "{}", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_logs_the_one_that_is_chosen_counts_and_the_other_is_kept() {
+    TestApp::both(async |t| {
+        let (school, other) = (t.institution("A").await, t.institution("B").await);
+        let (_, admin) = t.signed_in(school, "5001", seed::ADMIN).await;
+        let (_, principal) = t.signed_in(school, "4001", seed::PRINCIPAL).await;
+        let (_, stranger) = t.signed_in(other, "5101", seed::ADMIN).await;
+        let pupil = t.user(school, "1001", seed::STUDENT).await;
+        let mut own = HandBox::enrol(&t, school).await;
+        let mut twin = own.clone();
+        twin.log = hadir_shared::ids::LogId(t.app.ids.random_uuid());
+        twin.head = hadir_shared::chain::Head::genesis(twin.log);
+        for sender in [&mut own, &mut twin] {
+            let beat = sender.batch(&t, vec![]);
+            sender.deliver(&t, &beat).await;
+        }
+        let path =
+            |log: hadir_shared::ids::LogId| format!("/api/edge-devices/{}/logs/{log}/choose", own.device);
+        let (chosen, left, because) = (path(own.log), path(twin.log), json!({"reason": "kotak kembar"}));
+        assert_eq!(t.post(&chosen, None, because.clone()).await.status, 401);
+        assert_eq!(t.post(&chosen, Some(&principal), because.clone()).await.status, 403);
+        assert_eq!(t.post(&chosen, Some(&stranger), because.clone()).await.status, 404, "{}", t.on);
+        assert_eq!(t.post(&chosen, Some(&admin), json!({})).await.status, 422);
+        let unknown = path(hadir_shared::ids::LogId(uuid::Uuid::nil()));
+        assert_eq!(t.post(&unknown, Some(&admin), because.clone()).await.status, 404, "{}", t.on);
+        for _ in 0..2 {
+            assert_eq!(t.post(&chosen, Some(&admin), because.clone()).await.status, 200, "{}", t.on);
+        }
+        let verdicts = async |sender: &mut HandBox, at: Millis| {
+            let batch = sender.batch(&t, vec![HandBox::scan(&t, pupil, at)]);
+            sender.deliver(&t, &batch).await.verdicts.iter().map(|v| v.verdict.as_str()).collect::<Vec<_>>()
+        };
+        let day = |n: i64| START.plus_seconds(-n * 24 * 3600);
+        assert_eq!(verdicts(&mut twin, day(1)).await, ["quarantined"], "{}", t.on);
+        assert_eq!(verdicts(&mut own, day(1)).await, [""; 0], "{}", t.on);
+        // Chosen the other way.
+        assert_eq!(t.post(&left, Some(&admin), because).await.status, 200);
+        assert_eq!(verdicts(&mut own, day(2)).await, ["quarantined"], "{}", t.on);
+        assert_eq!(verdicts(&mut twin, day(3)).await, [""; 0], "{}", t.on);
+    })
+    .await;
+}

@@ -153,8 +153,14 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
             "proto": 1, "code": "NO-SUCH-CODE", "public_key": "0".repeat(64), "name": "Gerbang", "version": "1",
         })),
         ("GET", "/api/offline-sync/roster/chunks/{hash}") => key(&"0".repeat(64)),
+        ("PUT", "/api/edge-devices/{id}") => {
+            (s.device.to_string(), Content::Json(json!({"name": "Gerbang Utara"})))
+        }
         ("POST", "/api/edge-devices/{id}/revoke") => key(&s.device.to_string()),
         ("PUT", "/api/second-factor") => json(json!({"pegawai": false})),
+        ("POST", "/api/edge-devices/{id}/logs/{log}/choose") => {
+            (format!("{}/{}", s.device, s.log), Content::Json(json!({"reason": "Kotak kembar"})))
+        }
         ("GET", "/api/settings/{key}") => key("attendance_radius"),
         ("PUT", "/api/settings/{key}") => {
             ("attendance_radius".into(), Content::Json(json!({"value": "150"})))
