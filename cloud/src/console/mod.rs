@@ -19,6 +19,7 @@
 //! | `GET /console` | on to the visitor's school, or the schools there are |
 //! | `GET, POST /console/login` | signing in, with a code where one is needed; the same for other software's sign-in |
 //! | `GET, POST /console/second-factor` | one's own second factor |
+//! | `GET /console/schools` | all schools and how they are, for whoever looks after them |
 //! | `POST /console/logout`, `POST /console/language` | |
 //! | `GET /console/{school}/…` | the pages |
 //! | `GET /console/{school}/events` | tells open pages that there is something new |
@@ -48,6 +49,7 @@ mod home;
 mod live;
 mod login;
 mod page;
+mod schools;
 pub mod second;
 pub mod session;
 mod shell;
@@ -80,6 +82,7 @@ pub fn routes(app: &App, pages: Pages) -> Router<App> {
         .layer(DefaultBodyLimit::max(AUTH_BODY_LIMIT));
     let shown = Router::new()
         .route("/", get(home::show))
+        .route("/schools", get(schools::show))
         .merge(signing_in)
         .nest("/{school}", pages.into_router())
         .layer(from_fn_with_state(app.clone(), session::keep));

@@ -2,14 +2,15 @@
 //
 // <form data-api="PUT" action="…/api/leaves/7">   sends its fields as JSON with that method, says what came of it, and brings
 //                                                  the page up to date. A button of it sends its own name and value, too.
-//   data-as="number|boolean|list|null|id|choice"   of a field: what its text means (null: an empty one is null, not left out;
-//                                        id: a number, or null; choice: a number, "null", or left out)
+//   data-as="number|boolean|list|null|id|choice|json" of a field: what its text means (null: an empty one is null, not left out;
+//                                        id: a number, or null; choice: a number, "null", or left out; json: what it says)
 //   name="moves.0.class_id"              of a field: it is sent within a list of objects
 //   <select data-route>                  of the form: it goes to the chosen option's data-to
 //   data-ask="…"                         of the form or the button: a question that is answered first
 //   data-then="/console/…"               goes there when it went well
 //   data-files                           sends the fields as they are (multipart)
-// <element id data-live>                 is replaced by what the page says a moment later; what is open in it stays open
+// <element id data-live>                 is replaced by what the page says a moment later; what is open in it stays open;
+//                                        data-live="soon" every second
 // <dialog id="x">, <button data-opens="x">   opens it; data-fill='{"name": "value"}' fills its form first, data-to its address
 
 const lang = document.documentElement.lang;
@@ -106,9 +107,11 @@ if (events && document.querySelector("[data-live]")) {
   });
 }
 // What moves without an event: the age of what is shown, a job's progress.
+let seconds = 0;
 setInterval(() => {
-  if (!document.hidden && document.querySelector("[data-live]")) refresh();
-}, document.querySelector("[data-live=soon]") ? 1000 : 30000);
+  seconds += 1;
+  if (!document.hidden && document.querySelector(seconds % 30 ? "[data-live=soon]" : "[data-live]")) refresh();
+}, 1000);
 
 /** The fields of a form as the API wants them. What is left empty is left out. */
 export function fields(form, button) {
@@ -149,6 +152,8 @@ function read(field) {
       return text === "" ? null : Number(text);
     case "choice":
       return text === "" ? undefined : JSON.parse(text);
+    case "json":
+      return JSON.parse(text);
     default:
       return text === "" ? undefined : field.value;
   }
@@ -209,12 +214,15 @@ export async function send(form, button) {
     }
     say(lang === "en" ? form.dataset.said ?? "Done." : said.message ?? "Selesai.");
     form.closest("dialog")?.close();
-    form.querySelectorAll("input:checked[data-select]").forEach((box) => (box.checked = false));
+    for (const box of form.elements) if (box.matches("input:checked[data-select]")) box.checked = false;
+    for (const all of document.querySelectorAll("input:checked[data-all]")) all.checked = false;
     await refresh();
   } catch (error) {
     form.dispatchEvent(new CustomEvent("failed", { bubbles: true, detail: error }));
     if (error.problems && Object.keys(error.problems).length) flaws(form, error.problems);
     say(error.message, true);
+    // What was refused may have been decided by somebody else meanwhile.
+    refresh();
   } finally {
     delete form.dataset.sending;
     for (const each of buttons) each.disabled = false;

@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod bulk;
+mod page;
 mod resolve;
 
 const ROWS: &str = "SELECT COUNT(*) FROM attendance WHERE institution_id = $1";
