@@ -3,6 +3,7 @@
 //! Without chromium these tests say so and pass, unless `CI` or `HADIR_REQUIRE_BROWSER` is set: then they fail.
 
 mod live;
+mod log;
 mod pages;
 mod people;
 mod today;

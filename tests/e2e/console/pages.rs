@@ -11,6 +11,9 @@ use crate::{
 /// Address below the school, and the name of its picture. A page that needs an id finds it through a link of another.
 const PAGES: &[(&str, &str)] = &[
     ("", "overview"),
+    ("/log", "log"),
+    ("/log?status=ditolak", "log-refused"),
+    ("/fleet", "fleet"),
     ("/leaves", "leaves"),
     ("/leaves?status=semua", "leaves-all"),
     ("/people", "people"),

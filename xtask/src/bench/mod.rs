@@ -11,6 +11,7 @@ use hadir_tests::process::{target, workspace};
 use crate::run::{command, shown};
 
 mod cloud;
+mod console;
 mod edge;
 mod gates;
 mod identity;
@@ -44,6 +45,7 @@ enum Part {
     Cloud,
     Recap,
     Identity,
+    Console,
 }
 
 /// One line of the budget.
@@ -111,6 +113,9 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if asked(Part::Identity) {
         rows.extend(identity::measure(&programs, folder.path(), scale).await?);
+    }
+    if asked(Part::Console) {
+        rows.extend(console::measure(&programs, folder.path(), scale).await?);
     }
     let table = table(&rows);
     print!("{table}");
