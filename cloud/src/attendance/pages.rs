@@ -1,18 +1,21 @@
 //! The console's pages about attendance: a line for each resource that has any.
 
-use super::{cards, classes, dashboard, fleet, imports, leaves, offline_sync, recap, second_factor, users};
+use super::{announcements, cards, classes, dashboard, fleet, holidays, imports, leaves, offline_sync, recap, second_factor, settings, users};
 use crate::console::Pages;
 
 pub fn pages() -> Pages {
     Pages::default()
+        .merge(announcements::page::pages())
         .merge(cards::page::pages())
         .merge(classes::page::pages())
         .merge(dashboard::page::pages())
         .merge(fleet::page::pages())
+        .merge(holidays::page::pages())
         .merge(imports::page::pages())
         .merge(leaves::page::pages())
         .merge(offline_sync::page::pages())
         .merge(recap::page::pages())
         .merge(second_factor::pages())
+        .merge(settings::page::pages())
         .merge(users::page::pages())
 }

@@ -27,6 +27,7 @@ use crate::{
     sheet::OrFile,
 };
 
+pub mod page;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -12,17 +12,24 @@ use crate::{
 
 #[derive(Debug, FromRow)]
 pub struct Row {
-    id: i64,
-    title: String,
-    content: String,
+    pub id: i64,
+    pub title: String,
+    pub content: String,
     #[sqlx(try_from = "i64")]
-    author_id: UserId,
-    is_published: bool,
+    pub author_id: UserId,
+    pub is_published: bool,
     published_at: Option<i64>,
     #[sqlx(try_from = "i64")]
     created_at: Millis,
     #[sqlx(try_from = "i64")]
     updated_at: Millis,
+}
+
+impl Row {
+    /// When it was published, or written while it is not.
+    pub fn shown_since(&self) -> Millis {
+        self.published_at.map_or(self.created_at, Millis)
+    }
 }
 
 impl Columns for Row {

@@ -46,6 +46,7 @@ use crate::{
 };
 
 pub mod national;
+pub mod page;
 mod store;
 #[cfg(test)]
 mod tests;

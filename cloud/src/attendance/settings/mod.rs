@@ -34,6 +34,8 @@ use crate::{
     sheet::{AsFile, Column, Columns, OrFile},
 };
 
+mod drawing;
+pub mod page;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -159,7 +159,8 @@ function read(field) {
   }
 }
 
-function flaws(form, problems) {
+/** Says under each field what is wrong with it. */
+export function flaws(form, problems) {
   for (const flaw of form.querySelectorAll(".flaw.said")) flaw.remove();
   let first;
   for (const [name, texts] of Object.entries(problems)) {
