@@ -223,4 +223,5 @@ CREATE TABLE audit_log (
     after          JSONB,
     request_id     TEXT
 );
-CREATE INDEX audit_log_by_institution ON audit_log (institution_id, at);
+-- The log is read backwards from a moment and an id.
+CREATE INDEX audit_log_by_institution ON audit_log (institution_id, at, id);

@@ -11,6 +11,7 @@ use crate::{
 pub mod absences;
 mod account;
 mod announcements;
+mod audit;
 pub mod batches;
 pub mod books;
 pub mod cards;
@@ -38,10 +39,12 @@ pub mod permits;
 mod photos;
 mod place;
 mod qrcode;
+mod queue;
 mod recap;
 mod records;
 pub mod roster;
 mod second_factor;
+mod sessions;
 pub mod settings;
 mod students;
 #[cfg(test)]
@@ -68,6 +71,7 @@ fn api() -> ApiRouter<App> {
     ApiRouter::new()
         .merge(account::routes())
         .merge(announcements::routes())
+        .merge(audit::routes())
         .merge(cards::routes())
         .merge(checkin::routes())
         .merge(classes::routes())
@@ -81,9 +85,11 @@ fn api() -> ApiRouter<App> {
         .merge(offline_sync::routes())
         .merge(photos::routes())
         .merge(qrcode::routes())
+        .merge(queue::routes())
         .merge(recap::routes())
         .merge(roster::routes())
         .merge(second_factor::routes())
+        .merge(sessions::routes())
         .merge(settings::routes())
         .merge(students::routes())
         .merge(users::routes())

@@ -238,3 +238,30 @@ impl Permission for ReadSchoolRecap {
     const CODE: &'static str = "attendance.recap.school";
     const REFUSAL: &'static str = "Hanya kepala sekolah atau admin yang dapat melihat rekap sekolah";
 }
+
+/// Reads who changed what in the school.
+#[derive(Debug)]
+pub struct ReadAudit;
+
+impl Permission for ReadAudit {
+    const CODE: &'static str = "attendance.audit.read";
+    const REFUSAL: &'static str = "Hanya kepala sekolah atau admin yang dapat melihat jejak audit";
+}
+
+/// Sees the work that is done in the background.
+#[derive(Debug)]
+pub struct ReadJobs;
+
+impl Permission for ReadJobs {
+    const CODE: &'static str = "attendance.jobs.read";
+    const REFUSAL: &'static str = "Hanya admin yang dapat melihat pekerjaan latar";
+}
+
+/// Has work tried again that failed.
+#[derive(Debug)]
+pub struct RetryJobs;
+
+impl Permission for RetryJobs {
+    const CODE: &'static str = "attendance.jobs.retry";
+    const REFUSAL: &'static str = "Hanya admin yang dapat mencoba ulang pekerjaan latar";
+}

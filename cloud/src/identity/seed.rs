@@ -78,6 +78,7 @@ pub const PERMISSIONS: &[(&str, &str, &[i64])] = &[
     ("ATTENDANCE", "attendance.console.use", &[TEACHER, PRINCIPAL, ADMIN]),
     ("ATTENDANCE", "attendance.audit.read", &[PRINCIPAL, ADMIN]),
     ("ATTENDANCE", "attendance.jobs.read", &[ADMIN]),
+    ("ATTENDANCE", "attendance.jobs.retry", &[ADMIN]),
     ("SSO", "sso.institutions.all", OPERATORS),
     ("SSO", "sso.institutions.read", OPERATORS_AND_COMPANY),
     ("SSO", "sso.institutions.write", &[SUPER_ADMIN]),

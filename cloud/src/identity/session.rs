@@ -193,15 +193,15 @@ pub async fn list(tx: &mut Tx, user: UserId, now: Millis) -> Result<Vec<Listed>,
 /// Ends one session of a user, and what came from it. `false`: there is no such living session of his. Afterwards: commit, then
 /// [`super::Identity::forget`].
 pub async fn revoke(tx: &mut Tx, app: &App, user: UserId, session: Uuid) -> Result<bool, Fail> {
+    revoke_by(tx, app, Actor::User(user), user, session).await
+}
+
+/// [`revoke`], by somebody else.
+pub async fn revoke_by(tx: &mut Tx, app: &App, by: Actor, user: UserId, session: Uuid) -> Result<bool, Fail> {
     let ended = store::revoke_session(tx, user, session, app.now()).await? == 1;
     if ended {
         store::revoke_children(tx, user, session, app.now()).await?;
-        audit(
-            tx,
-            app,
-            &Entry::new(Actor::User(user), "session.revoke", format!("session:{session}")).about(user),
-        )
-        .await?;
+        audit(tx, app, &Entry::new(by, "session.revoke", format!("session:{session}")).about(user)).await?;
     }
     Ok(ended)
 }

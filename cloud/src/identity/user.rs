@@ -238,6 +238,11 @@ pub async fn permissions(tx: &mut Tx, user: UserId) -> Result<Vec<String>, Fail>
     Ok(store::permissions_of(tx, user).await?.into_iter().map(|(code,)| code).collect())
 }
 
+/// The codes of what a role may do in its service.
+pub async fn role_permissions(tx: &mut Tx, role: i64) -> Result<Vec<String>, Fail> {
+    Ok(store::permissions_of_role(tx, role).await?.into_iter().map(|(code,)| code).collect())
+}
+
 /// Makes a school and opens services to it, by their codes.
 pub async fn create_institution(
     tx: &mut Tx,

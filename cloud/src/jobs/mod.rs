@@ -11,10 +11,15 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use hadir_shared::{ids::InstitutionId, time::Millis};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::{app::App, db::Tx, fail::Fail};
+use crate::{
+    app::App,
+    db::Tx,
+    fail::Fail,
+    identity::{Actor, Entry, audit},
+};
 
 mod schedule;
 mod store;
@@ -23,7 +28,7 @@ mod tests;
 mod work;
 
 pub use schedule::{Occasion, Schedule, Scheduled, start as start_schedules};
-pub use store::Row;
+pub use store::{Listed, Row, Run, STATES};
 pub use work::{Kinds, TRIES, Worker};
 
 /// What a handler or a scheduled job gives back.
@@ -67,6 +72,47 @@ pub async fn enqueue(tx: &mut Tx, job: &NewJob, now: Millis) -> Result<i64, Fail
 /// How many jobs wait, run, and have failed.
 pub async fn counts(tx: &mut Tx) -> Result<Vec<(String, i64)>, Fail> {
     Ok(store::counts(tx).await?)
+}
+
+/// Whose jobs somebody looks at: a school's, and, where he looks after all of them, those of no school.
+#[derive(Debug, Clone, Copy)]
+pub struct Reach {
+    pub institution: InstitutionId,
+    pub all: bool,
+}
+
+/// Jobs, the newest first: in one state or in any, below an id.
+pub async fn list(
+    tx: &mut Tx,
+    reach: Reach,
+    state: Option<&str>,
+    below: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Listed>, Fail> {
+    Ok(store::list(tx, reach, state, below, limit).await?)
+}
+
+/// How many there are in each state.
+pub async fn counts_of(tx: &mut Tx, reach: Reach) -> Result<Vec<(String, i64)>, Fail> {
+    Ok(store::counts_of(tx, reach).await?)
+}
+
+/// When each scheduled job ran last.
+pub async fn runs(tx: &mut Tx) -> Result<Vec<Run>, Fail> {
+    Ok(store::runs(tx).await?)
+}
+
+/// Has a job that failed done again, from its first try on. `false`: there is none within reach that failed. Ring
+/// [`App::jobs`] after the commit.
+pub async fn retry(tx: &mut Tx, app: &App, by: Actor, reach: Reach, id: i64) -> Result<bool, Fail> {
+    let Some((institution, kind, error)) = store::wait_again(tx, reach, id, app.now()).await? else {
+        return Ok(false);
+    };
+    let mut entry = Entry::new(by, "job.retry", format!("job:{id}"));
+    entry.institution = institution.map(InstitutionId);
+    let entry = entry.before(json!({"state": "failed", "kind": kind, "error": error}));
+    audit(tx, app, &entry.after(json!({"state": "waiting", "kind": kind}))).await?;
+    Ok(true)
 }
 
 /// Deletes jobs that were done long ago, and the marks of old occasions.

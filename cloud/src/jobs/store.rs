@@ -3,7 +3,7 @@ use serde_json::Value;
 use sqlx::{FromRow, types::Json};
 use uuid::Uuid;
 
-use super::NewJob;
+use super::{NewJob, Reach};
 use crate::db::Tx;
 
 /// A claimed job.
@@ -92,6 +92,94 @@ pub async fn give_up(tx: &mut Tx, worker: Uuid, job: &Row, error: &str, now: Mil
     .bind(error)
     .bind(now.0)
     .run()
+    .await
+}
+
+/// Where a job is on its way.
+pub const STATES: &[&str] = &["waiting", "running", "failed", "done"];
+
+/// A job as people see it: what it needs is its handler's business.
+#[derive(Debug, Clone, FromRow)]
+pub struct Listed {
+    pub id: i64,
+    pub institution_id: Option<i64>,
+    pub kind: String,
+    pub state: String,
+    pub tries: i64,
+    #[sqlx(try_from = "i64")]
+    pub run_at: Millis,
+    pub last_error: Option<String>,
+    #[sqlx(try_from = "i64")]
+    pub created_at: Millis,
+    pub finished_at: Option<i64>,
+}
+
+/// The last time a scheduled job ran.
+#[derive(Debug, Clone, FromRow)]
+pub struct Run {
+    pub job: String,
+    #[sqlx(try_from = "i64")]
+    pub scheduled_for: Millis,
+    pub finished_at: Option<i64>,
+}
+
+pub async fn list(
+    tx: &mut Tx,
+    reach: Reach,
+    state: Option<&str>,
+    below: Option<i64>,
+    limit: i64,
+) -> sqlx::Result<Vec<Listed>> {
+    tx.query(
+        "SELECT id, institution_id, kind, state, tries, run_at, last_error, created_at, finished_at FROM jobs
+         WHERE (institution_id = $1 OR ($2 AND institution_id IS NULL))
+         AND (CAST($3 AS TEXT) IS NULL OR state = $3) AND id < $4 ORDER BY id DESC LIMIT $5",
+    )
+    .bind(reach.institution.0)
+    .bind(reach.all)
+    .bind(state)
+    .bind(below.unwrap_or(i64::MAX))
+    .bind(limit)
+    .all()
+    .await
+}
+
+pub async fn counts_of(tx: &mut Tx, reach: Reach) -> sqlx::Result<Vec<(String, i64)>> {
+    tx.query(
+        "SELECT state, COUNT(*) FROM jobs WHERE (institution_id = $1 OR ($2 AND institution_id IS NULL)) GROUP BY state",
+    )
+    .bind(reach.institution.0)
+    .bind(reach.all)
+    .all()
+    .await
+}
+
+pub async fn runs(tx: &mut Tx) -> sqlx::Result<Vec<Run>> {
+    tx.query(
+        "SELECT job, MAX(scheduled_for) AS scheduled_for, MAX(finished_at) AS finished_at FROM job_runs
+         GROUP BY job ORDER BY job",
+    )
+    .all()
+    .await
+}
+
+/// School, kind and last error of the one that was failed, and is so no more.
+pub async fn wait_again(
+    tx: &mut Tx,
+    reach: Reach,
+    id: i64,
+    now: Millis,
+) -> sqlx::Result<Option<(Option<i64>, String, Option<String>)>> {
+    tx.query(
+        "UPDATE jobs SET state = 'waiting', tries = 0, run_at = $4, finished_at = NULL
+         WHERE id = $3 AND state = 'failed' AND (institution_id = $1 OR ($2 AND institution_id IS NULL))
+         RETURNING institution_id, kind, last_error",
+    )
+    .bind(reach.institution.0)
+    .bind(reach.all)
+    .bind(id)
+    .bind(now.0)
+    .opt()
     .await
 }
 

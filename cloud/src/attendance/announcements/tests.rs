@@ -4,6 +4,7 @@ use crate::{
     attendance::tests::{
         both, count, one_page, refuses_pages_that_are_none, refuses_what_is_no_body, school,
     },
+    console::tests::Tab,
     identity::seed,
     testing::START,
 };
@@ -127,6 +128,37 @@ async fn who_may_and_what_may_not() {
             assert!(answer.body["errors"][field].is_array(), "{field} {}", answer.body);
         }
         assert_eq!(count(&t, "SELECT COUNT(*) FROM announcements WHERE institution_id = $1", &school).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_page_is_where_they_are_written_published_and_deleted() {
+    both(async |t| {
+        let (own, other) = (school(&t, "A", "5001").await, school(&t, "B", "5101").await);
+        t.user(own.id, "2001", seed::TEACHER).await;
+        t.user(own.id, "4001", seed::PRINCIPAL).await;
+        let body = json!({"title": "Rahasia lain", "content": "x"});
+        t.post("/api/announcements", Some(&other.admin), body).await;
+        let at = format!("/console/{}/announcements", own.id.0);
+        let tab = Tab::of(&t, "4001").await;
+        assert!(tab.page(&at).await.contains("Belum ada pengumuman"));
+        let api = format!("/console/{}/api/announcements", own.id.0);
+        let body = json!({"title": "<script>alert(1)</script>", "content": "Baris \"satu\"\n</textarea>", "is_published": false});
+        let made = tab.call("POST", &api, &body).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let page = tab.page(&at).await;
+        assert!(page.contains("Draf") && page.contains("&#60;script&#62;alert(1)") && page.contains("Orang 4001"), "{page}");
+        assert!(!page.contains("<script>alert") && !page.contains("\n</textarea>\n") && !page.contains("Rahasia lain"), "{page}");
+        let one = format!("{api}/{}", made.body["data"]["id"]);
+        assert_eq!(tab.call("PUT", &one, &json!({"is_published": true})).await.status, 200);
+        let page = tab.page(&at).await;
+        assert!(page.contains("Terbit") && page.contains("value=\"false\""), "the button withdraws it now: {page}");
+        assert_eq!(tab.call("DELETE", &one, &json!({})).await.status, 200);
+        assert_eq!(tab.call("DELETE", &one, &json!({})).await.status, 404, "pressed twice");
+        assert!(tab.page(&at).await.contains("Belum ada pengumuman"));
+        assert_eq!(Tab::of(&t, "2001").await.get(&at).await.status, 403);
+        assert_eq!(tab.get(&format!("/console/{}/announcements", other.id.0)).await.status, 404);
     })
     .await;
 }

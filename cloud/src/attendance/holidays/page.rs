@@ -18,6 +18,9 @@ use crate::{
     http::{Params, Permission as _},
 };
 
+#[cfg(test)]
+mod tests;
+
 pub fn pages() -> Pages {
     Pages::default().page("/calendar", calendar)
 }
@@ -28,6 +31,7 @@ struct Asked {
 }
 
 /// A day of the grid.
+#[expect(clippy::struct_field_names, reason = "a day's day")]
 struct Day {
     day: SchoolDay,
     /// School is held on this weekday.
@@ -104,6 +108,7 @@ impl Day {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands in references")]
 impl Calendar {
     fn month_word(&self, month: &Month) -> String {
         self.shell.lang.month(month.first().0)

@@ -40,6 +40,9 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
             | "/api/settings"
             | "/api/second-factor"
             | "/api/dashboard"
+            | "/api/audit"
+            | "/api/jobs"
+            | "/api/sessions"
             | "/api/users"
             | "/api/edge-devices"
             | "/api/offline-sync/roster"
@@ -48,6 +51,7 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
         | (
             "POST",
             "/api/auth/logout"
+            | "/api/sessions/end-others"
             | "/api/edge-devices/codes"
             | "/api/offline-sync/batches"
             | "/api/offline-sync/quarantine",
@@ -175,6 +179,12 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
         ("GET", "/api/users/{id}") => of(s.sibling),
         ("PUT", "/api/users/{id}") => to(s.sibling, json!({"name": "Nama Lain", "photo_path": s.photo})),
         ("DELETE", "/api/users/{id}") => of(s.newcomer),
+        ("DELETE", "/api/sessions/{id}") => key(&s.spare_sessions[0].to_string()),
+        ("GET" | "DELETE", "/api/users/{id}/sessions") => of(s.sibling),
+        ("DELETE", "/api/users/{id}/sessions/{session}") => {
+            key(&format!("{}/{}", s.siswa, s.spare_sessions[1]))
+        }
+        ("POST", "/api/jobs/{id}/retry") => of(s.job),
         ("GET", "/files/{key}") => key(&s.file),
         _ => panic!("{operation}: say in cases.rs what is sent to it"),
     }

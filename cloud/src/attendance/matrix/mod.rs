@@ -62,7 +62,7 @@ impl Subject for World {
     fn last(operation: &Operation) -> u8 {
         match (operation.method.as_str(), operation.path.as_str()) {
             (_, "/api/auth/logout") => 3,
-            (_, "/api/profile/password") => 2,
+            (_, "/api/profile/password" | "/api/sessions/end-others") => 2,
             ("DELETE", _) | (_, "/api/edge-devices/{id}/revoke" | "/api/classes/{id}/remove-students") => 1,
             _ => 0,
         }

@@ -40,6 +40,11 @@ pub fn expected(permission: &str) -> (&'static [&'static str], &'static str) {
         "attendance.sync.retry" => (&["admin"], "Hanya admin yang dapat mencoba ulang sinkronisasi"),
         "attendance.sync.process" => (&["guru", "pegawai", "kepala_sekolah", "admin"], NOT_ALLOWED),
         "attendance.settings.write" => (&["admin"], "Hanya admin yang dapat mengakses pengaturan sistem"),
+        "attendance.audit.read" => {
+            (&["kepala_sekolah", "admin"], "Hanya kepala sekolah atau admin yang dapat melihat jejak audit")
+        }
+        "attendance.jobs.read" => (&["admin"], "Hanya admin yang dapat melihat pekerjaan latar"),
+        "attendance.jobs.retry" => (&["admin"], "Hanya admin yang dapat mencoba ulang pekerjaan latar"),
         unknown => panic!("say in the matrix who has `{unknown}`"),
     }
 }
@@ -80,10 +85,15 @@ pub fn asks(operation: &Operation) -> &'static str {
         (_, _) if starts("/api/users") => "attendance.users.write",
         ("POST" | "PUT" | "DELETE", _) if starts("/api/announcements") => "attendance.announcements.write",
         ("POST" | "PUT" | "DELETE", _) if starts("/api/holidays") => "attendance.holidays.write",
+        ("GET", "/api/audit") => "attendance.audit.read",
+        ("GET", "/api/jobs") => "attendance.jobs.read",
+        (_, "/api/jobs/{id}/retry") => "attendance.jobs.retry",
         ("GET", "/api/user" | "/api/dashboard" | "/api/attendance/history" | "/files/{key}")
         | ("POST", "/api/qrcode/verify") => "attendance.use",
         ("GET", _) if starts("/api/announcements") || starts("/api/holidays") => "attendance.use",
-        (_, _) if starts("/api/profile") || starts("/api/leaves") => "attendance.use",
+        (_, _) if starts("/api/profile") || starts("/api/leaves") || starts("/api/sessions") => {
+            "attendance.use"
+        }
         _ => panic!("{operation}: say in roles.rs who may call it"),
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     db::Cloud,
     fail::Fail,
     identity::{self, Actor, Attempt, Key, NewSession, NewUser, seed, user},
+    jobs::{self, NewJob},
     testing::{PASSWORD, TestApp, request},
 };
 
@@ -64,6 +65,10 @@ pub struct School {
     pub photo: String,
     /// What a new account may name as its photo in the first school, and may not elsewhere: a path of the documents' own server.
     pub claim: String,
+    /// The student's, beside the one of his token.
+    pub spare_sessions: [Uuid; 2],
+    /// One that failed.
+    pub job: i64,
     /// What the kiosk shows now.
     pub qr_token: String,
 }
@@ -142,7 +147,14 @@ impl School {
         let mut sender = HandBox::enrol(t, school.id).await;
         let alone = sender.batch(t, vec![HandBox::scan(t, people["siswa"], t.app.now())]);
         assert_eq!(sender.post(t, "/api/offline-sync/quarantine", &alone).await.status, 200);
+        let mut spare_sessions = [Uuid::nil(); 2];
+        for spare in &mut spare_sessions {
+            let token = t.login(&number(1)).await;
+            *spare = t.app.identity.caller(&t.app, &token).await.unwrap().session;
+        }
         Self {
+            spare_sessions,
+            job: failed_job(t, school.id).await,
             siswa: people["siswa"].0,
             sibling: sibling.0,
             guru: people["guru"].0,
@@ -194,6 +206,11 @@ impl School {
             holiday: id(20),
             device: Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001),
             log: Uuid::from_u128(0x0190_0000_0000_4000_8000_0000_0000_0002),
+            spare_sessions: [
+                Uuid::from_u128(0x0190_0000_0000_4000_8000_0000_0000_0003),
+                Uuid::from_u128(0x0190_0000_0000_4000_8000_0000_0000_0004),
+            ],
+            job: id(22),
             file: "0123456789abcdef0123456789abcdef".into(),
             photo: "/files/0123456789abcdef0123456789abcded".into(),
             claim: "/files/0123456789abcdef0123456789abcded".into(),
@@ -210,6 +227,16 @@ async fn letter(t: &TestApp, token: &str, leave: i64) -> String {
     let answer = t.send(asked.unwrap()).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.body["data"]["attachment_path"].as_str().unwrap().trim_start_matches("/files/").to_owned()
+}
+
+async fn failed_job(t: &TestApp, school: InstitutionId) -> i64 {
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
+    let job =
+        NewJob { kind: "files.erase", institution: Some(school), payload: json!({}), run_at: t.app.now() };
+    let id = jobs::enqueue(&mut tx, &job, t.app.now()).await.unwrap();
+    tx.query("UPDATE jobs SET state = 'failed', tries = 12 WHERE id = $1").bind(id).run().await.unwrap();
+    tx.commit().await.unwrap();
+    id
 }
 
 async fn super_admin(t: &TestApp) -> String {

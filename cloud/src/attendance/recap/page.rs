@@ -147,12 +147,14 @@ async fn open_to(app: &App, visit: &Visit<ReadRecap>) -> Result<Vec<Class>, Fail
 }
 
 /// The months beside one.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands in references")]
 fn beside(month: &Month) -> (Month, Month) {
     let before = month.first().0.pred_opt().unwrap_or_default();
     let after = month.last().0.succ_opt().unwrap_or_default();
     (Month::of(SchoolDay(before)), Month::of(SchoolDay(after)))
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands in references")]
 fn month_word(shell: &Shell, month: &Month) -> String {
     shell.lang.month(month.first().0)
 }

@@ -24,6 +24,9 @@ use crate::{
     http::Params,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Those that have a place of their own on the page; others stand at its end.
 const PLACED: &[&str] = &[
     "app_name",
@@ -138,6 +141,7 @@ impl SettingsPage {
         self.values.get(key).map_or_else(usual, String::as_str)
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "a template hands in references")]
     fn weekday_word(&self, n: &u8) -> &'static str {
         self.shell.lang.weekday(*n)
     }
@@ -176,6 +180,7 @@ impl SettingsPage {
         }
     }
 
+    #[expect(clippy::ref_option, reason = "a template hands in references")]
     fn hours(own: &Option<(NaiveTime, NaiveTime)>) -> (String, String) {
         let text = |time: NaiveTime| time.format("%H:%M").to_string();
         own.map_or_else(Default::default, |(from, to)| (text(from), text(to)))

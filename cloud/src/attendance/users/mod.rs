@@ -35,7 +35,7 @@ use crate::{
     fail::{Fail, Flaw},
     http::{Allowed, Body, Check, Member, Page, Params, Patch, Segment, describe::says},
     identity::{
-        Entry, Key, NewUser, audit, password, session,
+        Entry, Key, NewUser, audit, password, seed, session,
         user::{self, Profile},
     },
     sheet::OrFile,
@@ -43,6 +43,7 @@ use crate::{
 
 mod export;
 pub mod page;
+pub mod roles;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,7 @@ const NUMBER_MAX: usize = 64;
 pub const PHONE: std::ops::RangeInclusive<usize> = 5..=20;
 /// Permissions of the core: who has one that the administrator lacks is not his to change.
 const CORE: &str = "sso.";
+const NO_ADMIN: &str = "Sekolah harus memiliki sedikitnya satu admin aktif";
 
 pub fn routes() -> ApiRouter<App> {
     ApiRouter::new()
@@ -274,7 +276,7 @@ async fn read(app: &App, who: &Member, id: UserId, new: Update) -> Result<Change
     }
     role(&mut check, new.role_id);
     let own = id == who.user;
-    let keeps_role = new.role_id.is_none_or(|role| role == i64::from(Role::Admin));
+    let keeps_role = new.role_id.is_none_or(|role| role == seed::ADMIN);
     check.that(!own || keeps_role, "role_id", said("Anda tidak dapat mengubah peran akun sendiri"));
     let stays = new.is_active != Some(false);
     check.that(!own || stays, "is_active", said("Anda tidak dapat menonaktifkan akun sendiri"));
@@ -296,6 +298,14 @@ async fn read(app: &App, who: &Member, id: UserId, new: Update) -> Result<Change
 async fn apply(app: &App, who: &Member, id: UserId, change: &Change) -> Result<Person, Fail> {
     let mut tx = app.db.write(who.institution).await?;
     let before = changeable(&mut tx, who, id).await?;
+    let gives_up = change.role.is_some_and(|role| role != seed::ADMIN) || change.active == Some(false);
+    if gives_up {
+        // Before anything is locked: two who take it from each other wait here, in one order.
+        let field = if change.active == Some(false) { "is_active" } else { "role_id" };
+        keeps_an_admin(&mut tx, who.institution, id)
+            .await?
+            .ok_or_else(|| Fail::invalid(field, said(NO_ADMIN)))?;
+    }
     user::set_profile(&mut tx, app, id, &change.profile, taken()).await?;
     photo(&mut tx, app, who.institution, id, &change.profile.photo_path).await?;
     if let Some(role) = change.role.filter(|role| before.role_id != Some(*role)) {
@@ -352,6 +362,7 @@ async fn delete(
 async fn remove(app: &App, who: &Member, id: UserId) -> Result<bool, Fail> {
     let mut tx = app.db.write(who.institution).await?;
     let before = changeable(&mut tx, who, id).await?;
+    keeps_an_admin(&mut tx, who.institution, id).await?.ok_or_else(|| Fail::bad_request(NO_ADMIN))?;
     if store::is_recorded(&mut tx, who.institution, id).await? {
         return Ok(false);
     }
@@ -371,6 +382,7 @@ async fn remove(app: &App, who: &Member, id: UserId) -> Result<bool, Fail> {
 async fn deactivate(app: &App, who: &Member, id: UserId) -> Result<(), Fail> {
     let mut tx = app.db.write(who.institution).await?;
     let before = changeable(&mut tx, who, id).await?;
+    keeps_an_admin(&mut tx, who.institution, id).await?.ok_or_else(|| Fail::bad_request(NO_ADMIN))?;
     set_active(&mut tx, app, who, id, false).await?;
     roster::touch_person(&mut tx, app, who.institution, id).await?;
     let after = find(&mut tx, who.institution, id).await?;
@@ -406,6 +418,12 @@ pub(super) async fn changeable(tx: &mut Tx, who: &Member, id: UserId) -> Result<
         return Err(Fail::denied("Anda tidak memiliki izin untuk mengubah akun ini"));
     }
     Ok(person)
+}
+
+/// `None`: without this one the school would have no administrator who can sign in. Nobody else makes it so until the commit.
+async fn keeps_an_admin(tx: &mut Tx, institution: InstitutionId, id: UserId) -> Result<Option<()>, Fail> {
+    let admins = store::hold_admins(tx, institution).await?;
+    Ok((!admins.contains(&id.0) || admins.len() > 1).then_some(()))
 }
 
 /// Who leads a class or is in one this year keeps his role.

@@ -71,6 +71,33 @@ pub async fn page(
     .await
 }
 
+/// How many active people have each role.
+pub async fn by_role(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<(i64, i64)>> {
+    tx.query(
+        "SELECT r.role_id, COUNT(*) FROM users u JOIN user_roles r ON r.user_id = u.id AND r.role_id BETWEEN 1 AND 5
+         WHERE u.institution_id = $1 AND u.is_active GROUP BY r.role_id",
+    )
+    .bind(institution.0)
+    .all()
+    .await
+}
+
+/// The administrators who can sign in, by id; they stay so until the commit.
+pub async fn hold_admins(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<i64>> {
+    // SQLite has one writer, and no FOR UPDATE.
+    let rows: Vec<(i64,)> = tx
+        .query_split(
+            "SELECT u.id FROM users u JOIN user_roles r ON r.user_id = u.id AND r.role_id = 5
+             WHERE u.institution_id = $1 AND u.is_active ORDER BY u.id FOR UPDATE",
+            "SELECT u.id FROM users u JOIN user_roles r ON r.user_id = u.id AND r.role_id = 5
+             WHERE u.institution_id = $1 AND u.is_active ORDER BY u.id",
+        )
+        .bind(institution.0)
+        .all()
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// A LIKE pattern that finds a text as it stands.
 pub fn anywhere(part: &str) -> String {
     format!("%{}%", part.replace('!', "!!").replace('%', "!%").replace('_', "!_"))

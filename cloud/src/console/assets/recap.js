@@ -74,14 +74,20 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-dialog.addEventListener("close", () => {
-  const link = opened && document.querySelector(`.sheet td a[href="${CSS.escape(opened)}"]`);
-  if (link) link.focus();
-});
+const letter = () => opened && document.querySelector(`.sheet td a[href="${CSS.escape(opened)}"]`);
 
-document.addEventListener("live", () => {
-  const link = opened && document.querySelector(`.sheet td a[href="${CSS.escape(opened)}"]`);
-  rove(link || null);
+dialog.addEventListener("close", () => letter()?.focus());
+
+// What was corrected shows in its line and in the sums; the table stays where it was scrolled to.
+document.addEventListener("answered", async () => {
+  const response = await fetch(location.href, { headers: { "x-live": "1" }, credentials: "same-origin" });
+  if (!response.ok) return;
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector(".sheet table.grid");
+  const old = grid();
+  old.tBodies[0].replaceWith(document.adoptNode(fresh.tBodies[0]));
+  old.tFoot.replaceWith(document.adoptNode(fresh.tFoot));
+  rove(letter());
+  letter()?.focus();
 });
 
 // Opened by its address: the day stands in the page, as without scripts.

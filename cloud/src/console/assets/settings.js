@@ -38,7 +38,9 @@ async function save(form) {
   const button = form.querySelector("button");
   button.disabled = true;
   try {
-    const settings = changed.map((field) => ({ key: field.name, value: field.value.trim() }));
+    // As the API writes a time: 07:30:00.
+    const value = (field) => (field.type === "time" && field.value.length === 5 ? `${field.value}:00` : field.value.trim());
+    const settings = changed.map((field) => ({ key: field.name, value: value(field) }));
     await call("PUT", form.action, { settings });
     for (const field of changed) field.dataset.was = field.value;
     say(t("Pengaturan disimpan.", "The settings are saved."));
