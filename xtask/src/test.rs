@@ -43,6 +43,12 @@ const NEEDS: &[Need] = &[
         is_here: || on_path("zbarimg"),
     },
     Need {
+        what: "pdftotext",
+        package: "poppler-utils",
+        why: "what is printed is read back",
+        is_here: || on_path("pdftotext"),
+    },
+    Need {
         what: "chromium",
         package: "chromium",
         why: "the pages are tested where they are used",
@@ -199,7 +205,7 @@ mod tests {
         assert!(text.contains("zbarimg - a second"), "{text}");
         assert!(
             text.ends_with(
-                "apt-get install postgresql zbar-tools chromium chromium-driver python3-aiosmtpd npm python3-venv"
+                "apt-get install postgresql zbar-tools poppler-utils chromium chromium-driver python3-aiosmtpd npm python3-venv"
             ),
             "{text}"
         );

@@ -4,8 +4,10 @@
 
 mod live;
 mod log;
+mod manage;
 mod pages;
 mod people;
+mod recap;
 mod today;
 
 use hadir_shared::demo;

@@ -21,6 +21,15 @@ const PAGES: &[(&str, &str)] = &[
     ("/classes/promote", "promote"),
     ("/cards", "cards"),
     ("/import", "import"),
+    ("/recap", "recap"),
+    ("/recap?class=1", "recap-class"),
+    ("/calendar", "calendar"),
+    ("/announcements", "announcements"),
+    ("/settings?latitude=-6.2005&longitude=106.817&accuracy=20", "settings"),
+    ("/roles", "roles"),
+    ("/sessions", "sessions"),
+    ("/audit", "audit"),
+    ("/jobs", "jobs"),
 ];
 
 /// A page with all it loads, in bytes.
