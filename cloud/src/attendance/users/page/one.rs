@@ -48,7 +48,7 @@ struct PersonPage {
     /// `None`: this is the last one that has begun.
     next: Option<Month>,
     before: Month,
-    days: Vec<Day>,
+    days: Vec<Recorded>,
     sums: Sums,
     cards: Option<Vec<cards::Row>>,
     history: Vec<Placed>,
@@ -60,7 +60,7 @@ struct PersonPage {
 
 /// What was recorded of a day.
 #[derive(Debug)]
-struct Day {
+struct Recorded {
     day: SchoolDay,
     came: Option<Row>,
     left: Option<Row>,
@@ -142,10 +142,10 @@ fn shifted(month: Month, by: i32) -> Option<Month> {
 }
 
 /// The newest day first.
-fn days_of(rows: Vec<Row>) -> Vec<Day> {
-    let mut days: BTreeMap<NaiveDate, Day> = BTreeMap::new();
+fn days_of(rows: Vec<Row>) -> Vec<Recorded> {
+    let mut days: BTreeMap<NaiveDate, Recorded> = BTreeMap::new();
     for row in rows {
-        let day = days.entry(row.day).or_insert(Day { day: SchoolDay(row.day), came: None, left: None });
+        let day = days.entry(row.day).or_insert(Recorded { day: SchoolDay(row.day), came: None, left: None });
         let is_arrival = row.direction == "checkin";
         *(if is_arrival { &mut day.came } else { &mut day.left }) = Some(row);
     }
