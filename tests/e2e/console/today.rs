@@ -6,7 +6,6 @@ use serde_json::json;
 use super::{Console, can_run};
 use crate::school::on_both;
 
-/// Seen to fail with the section not marked as live: the number stood still.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_counters_move_when_somebody_arrives() {
     if !can_run() {
