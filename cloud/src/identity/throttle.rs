@@ -3,7 +3,7 @@
 //! What always holds:
 //! - an attempt is counted before the password is looked at, so that parallel guesses do not get past the count;
 //! - after five failures an account waits 30 s, then twice as long each time, 15 minutes at most; an attempt during the wait
-//!   neither counts nor prolongs it, and is answered like a wrong password;
+//!   does not prolong it, and is answered like a wrong password;
 //! - on a device on which the user has signed in before ([`super::device`]), or else from an address at which he has, the
 //!   account's wait does not apply (each has its own), so that a stranger who keeps guessing cannot keep a teacher out;
 //! - a second factor has a count of its own: five wrong codes, and a quarter of an hour nobody is asked for one;
@@ -50,13 +50,7 @@ pub(super) async fn count(
         }
         _ => format!("account:{login}"),
     };
-    let Some(failures) = store::count_failure(tx, &account, now, now.plus_millis(ACCOUNT_WINDOW_MS)).await?
-    else {
-        return Ok(None);
-    };
-    if failures >= FREE_FAILURES {
-        store::block(tx, &account, now.plus_millis(wait(failures))).await?;
-    }
+    // The address first: who keeps trying an account that waits uses up his own budget, and is not hashed for for ever.
     let budget_ends = now.plus_millis(ADDRESS_WINDOW_MS);
     match store::count_failure(tx, &place, now, budget_ends).await? {
         None => return Err(too_many(budget_ends, now)),
@@ -65,14 +59,22 @@ pub(super) async fn count(
         }
         Some(_) => {}
     }
+    let Some(failures) = store::count_failure(tx, &account, now, now.plus_millis(ACCOUNT_WINDOW_MS)).await?
+    else {
+        return Ok(None);
+    };
+    if failures >= FREE_FAILURES {
+        store::block(tx, &account, now.plus_millis(wait(failures))).await?;
+    }
     Ok(Some(Counted { account, address: place }))
 }
 
 impl Counted {
     /// It was the right password: it was no failure.
     pub(super) async fn succeeded(&self, tx: &mut Tx) -> Result<(), Fail> {
-        store::forget_failures(tx, &self.account).await?;
+        // In the order in which they are counted, or two logins could wait for each other.
         store::uncount_failure(tx, &self.address).await?;
+        store::forget_failures(tx, &self.account).await?;
         Ok(())
     }
 }

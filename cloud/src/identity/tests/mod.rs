@@ -12,6 +12,7 @@ use crate::{
     testing::{PASSWORD, START, TestApp},
 };
 
+mod flood;
 mod keys;
 mod second;
 
