@@ -77,7 +77,9 @@ fn complete(path: &str, item: &mut PathItem) {
         path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     let words: Vec<&str> = path.split(['/', '-', '{', '}']).filter(|word| !word.is_empty()).collect();
     for (method, operation) in iter_operations_mut(item) {
-        operation.operation_id = Some(format!("{method}_{}", words.join("_")));
+        // The same address with a slash at its end is an operation of its own.
+        let slash = if path.ends_with('/') { "_" } else { "" };
+        operation.operation_id = Some(format!("{method}_{}{slash}", words.join("_")));
         operation.tags = words.get(1).map(|word| (*word).to_owned()).into_iter().collect();
         let schemas = operation.extensions.shift_remove(SEGMENT);
         let schemas: Vec<Schema> =
