@@ -142,13 +142,14 @@ impl Status {
         )
     }
 
-    /// How long ago, in the largest unit that fits: `3 menit`.
-    fn age(&self, at: Option<&Millis>) -> String {
-        at.map_or_else(String::new, |at| match self.s.now.since(*at).max(0) / 1000 {
-            s @ 0..60 => format!("{s} detik"),
-            s @ 60..3_600 => format!("{} menit", s / 60),
-            s @ 3_600..86_400 => format!("{} jam", s / 3_600),
-            s => format!("{} hari", s / 86_400),
+    /// How long ago, in the largest unit that fits and in both languages: `3 menit`, `3 min`.
+    fn age(&self, at: Option<&Millis>) -> (String, String) {
+        let said = |count: i64, id: &str, en: &str| (format!("{count} {id}"), format!("{count} {en}"));
+        at.map_or_else(Default::default, |at| match self.s.now.since(*at).max(0) / 1000 {
+            s @ 0..60 => said(s, "detik", "s"),
+            s @ 60..3_600 => said(s / 60, "menit", "min"),
+            s @ 3_600..86_400 => said(s / 3_600, "jam", "h"),
+            s => said(s / 86_400, "hari", "d"),
         })
     }
 
