@@ -1,6 +1,9 @@
 //! The console's pages about attendance: a line for each resource that has any.
 
-use super::{announcements, audit, cards, classes, dashboard, fleet, holidays, imports, leaves, offline_sync, queue, recap, second_factor, sessions, settings, users};
+use super::{
+    announcements, audit, cards, classes, dashboard, fleet, holidays, imports, leaves, offline_sync, queue,
+    recap, second_factor, sessions, settings, users,
+};
 use crate::console::Pages;
 
 pub fn pages() -> Pages {

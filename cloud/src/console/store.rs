@@ -182,11 +182,16 @@ pub async fn came(
         "SELECT a.institution_id, a.day, a.status, COUNT(*) AS people FROM attendance a
          JOIN user_roles r ON r.user_id = a.user_id AND r.role_id = 1
          WHERE a.institution_id = ANY($1) AND a.day BETWEEN $2 AND $3 AND a.type = 'checkin' AND a.status <> 'alpha'
+            AND NOT EXISTS (SELECT 1 FROM attendance_voids v
+                WHERE v.institution_id = a.institution_id AND v.attendance_id = a.id)
          GROUP BY a.institution_id, a.day, a.status",
         "SELECT a.institution_id, a.day, a.status, COUNT(*) AS people FROM attendance a
          JOIN user_roles r ON r.user_id = a.user_id AND r.role_id = 1
          WHERE a.institution_id IN (SELECT value FROM json_each($1)) AND a.day BETWEEN $2 AND $3
-            AND a.type = 'checkin' AND a.status <> 'alpha' GROUP BY a.institution_id, a.day, a.status",
+            AND a.type = 'checkin' AND a.status <> 'alpha'
+            AND NOT EXISTS (SELECT 1 FROM attendance_voids v
+                WHERE v.institution_id = a.institution_id AND v.attendance_id = a.id)
+         GROUP BY a.institution_id, a.day, a.status",
     )
     .bind_split(|| schools.to_vec(), || json!(schools).to_string())
     .bind(first.0)
