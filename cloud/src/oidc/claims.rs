@@ -114,11 +114,11 @@ pub async fn about(tx: &mut Tx, who: &Caller, scopes: &Scopes) -> Result<Value, 
     }
     if scopes.has("email") && user.email.is_some() {
         say("email", json!(user.email));
-        say("email_verified", json!(false));
+        say("email_verified", json!(user.email_verified_at.is_some()));
     }
     if scopes.has("phone") && user.phone.is_some() {
         say("phone_number", json!(user.phone));
-        say("phone_number_verified", json!(false));
+        say("phone_number_verified", json!(user.phone_verified_at.is_some()));
     }
     if scopes.has("school") {
         say("number", json!(user.nisn_nip_nik));

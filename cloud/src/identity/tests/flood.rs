@@ -9,9 +9,9 @@ use crate::testing::{Answer, request};
 
 /// A login from an address of its own.
 async fn from(t: &TestApp, n: u32, number: &str, password: &str) -> Answer {
-    let [_, a, b, c] = n.to_be_bytes();
+    let [_, first, second, third] = n.to_be_bytes();
     let asked = request("POST", "/api/auth/login", None)
-        .header("x-forwarded-for", format!("10.{a}.{b}.{c}"))
+        .header("x-forwarded-for", format!("10.{first}.{second}.{third}"))
         .header("content-type", "application/json");
     let body = json!({"nisn_nip_nik": number, "password": password}).to_string();
     t.send(asked.body(Body::from(body)).unwrap()).await
