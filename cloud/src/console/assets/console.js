@@ -98,11 +98,23 @@ const waits = (ms) => new Promise((done) => setTimeout(done, ms));
 const events = document.querySelector("meta[name=events]")?.content;
 if (events && document.querySelector("[data-live]")) {
   let due = false;
-  new EventSource(events).addEventListener("news", async () => {
-    if (due) return;
-    due = true;
-    await waits(300);
-    due = false;
+  let source;
+  const listen = () => {
+    source = new EventSource(events);
+    source.addEventListener("news", async () => {
+      if (due) return;
+      due = true;
+      await waits(300);
+      due = false;
+      refresh();
+    });
+  };
+  listen();
+  // A browser keeps pages that were left, and a connection with each; past six there is none left for the next page.
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    listen();
     refresh();
   });
 }
