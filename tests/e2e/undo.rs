@@ -9,7 +9,6 @@ use crate::{
     school::{Card, Cloud, Edge, Engine, identity, on_both},
 };
 
-/// Seen to fail with a cloud that keeps an undo as a conflict, and with one that lets a second row of a key only be a duplicate.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_taken_back_and_scanned_again_counts_once_on_both_sides() {
     on_both(taken_back).await;

@@ -84,7 +84,6 @@ impl Stage {
     }
 }
 
-/// Seen to fail with a box that goes on believing the cookie of a revoked device.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tablet_is_let_in_with_a_code_and_shut_out_with_a_word() {
     if !can_run() {
@@ -127,7 +126,6 @@ async fn a_tablet_is_let_in_with_a_code_and_shut_out_with_a_word() {
     tablet.until("document.getElementById('login').open").await.unwrap();
 }
 
-/// Seen to fail with a box that lets a locked kiosk onto its other pages, and with tries of a PIN that are not counted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kiosk_is_left_with_its_pin_and_not_by_trying() {
     if !can_run() {

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::{Console, can_run};
 use crate::school::{Engine, on_both};
 
-/// Seen to fail without the event: the list was the same for half a minute.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_somebody_else_does_appears_without_a_reload_and_a_decision_is_made_once() {
     if !can_run() {
