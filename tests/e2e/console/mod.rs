@@ -41,7 +41,6 @@ impl Console {
         let mut console = Self { cloud, browser, school: 0 };
         console.sign_in(number).await?;
         let at = console.browser.until("location.pathname.match(/^\\/console\\/([0-9]+)$/)?.[1]").await?;
-        console.browser.complaints().await?;
         console.school = at.as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
         Ok(console)
     }
