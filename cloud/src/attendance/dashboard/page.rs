@@ -38,7 +38,6 @@ use crate::{
 };
 
 #[cfg(test)]
-#[path = "page_tests.rs"]
 mod tests;
 
 /// Days of the trend, today included.

@@ -1,6 +1,6 @@
 //! The recap as pages: the sheet as it prints, and in it each person's day, to be looked into and corrected.
 //!
-//! What always holds: a page shows the very [`Paper`] that the files are drawn from.
+//! What always holds: a page shows the very [`paper::Paper`] that the files are drawn from.
 
 use askama::Template;
 use axum::{
