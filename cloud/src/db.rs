@@ -307,6 +307,15 @@ impl Tx {
         self.query_split(sql, sql)
     }
 
+    /// PostgreSQL plans the statements of this transaction for their values from here on: where most conditions are NULL, or
+    /// a range may be a day or a year, a plan for any values at all does not know which index to walk.
+    pub async fn plan_for_values(&mut self) -> sqlx::Result<()> {
+        if let Self::Pg(tx) = self {
+            sqlx::query("SET LOCAL plan_cache_mode = force_custom_plan").execute(&mut **tx).await?;
+        }
+        Ok(())
+    }
+
     /// For the few statements the two cannot share: say why in a comment at the call.
     pub fn query_split(&mut self, pg: &'static str, sqlite: &'static str) -> Query<'_> {
         let (sql, on) = match self {

@@ -307,6 +307,7 @@ pub async fn lags(
     since: Millis,
     step_ms: i64,
 ) -> sqlx::Result<Vec<(i64, i64, i64)>> {
+    tx.plan_for_values().await?;
     tx.query(
         "SELECT (happened_at - $3) / $4 AS step, MAX(received_at - happened_at) AS latest, COUNT(*) AS records
          FROM sync_records WHERE institution_id = $1 AND device_id = $2 AND happened_at >= $3

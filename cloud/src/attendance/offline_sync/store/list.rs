@@ -81,10 +81,9 @@ impl Lead {
         match self {
             Self::Id | Self::People => "TRUE",
             Self::User => "user_id = $2",
-            // The index holds the first; the second leaves out what was discarded.
-            Self::Failed => {
-                "verdict NOT IN ('stored', 'duplicate', 'corrected') AND verdict IN ('conflict', 'refused', 'quarantined')"
-            }
+            // What the index of failures holds, but for what was discarded. Said as a list of verdicts, PostgreSQL would
+            // take all of them from the index of verdicts and sort them.
+            Self::Failed => "verdict NOT IN ('stored', 'duplicate', 'corrected') AND verdict <> 'discarded'",
             Self::Verdict => "verdict <> 'stored' AND verdict = $4",
             Self::Action => "action_type <> 'attendance' AND action_type = $5",
             Self::Device => "device_id = $6",
@@ -195,9 +194,9 @@ impl<'f> Search<'f> {
         let Some((happened, id)) = self.behind(tx, institution, lead, part.after).await? else {
             return Ok(Vec::new());
         };
-        plan_for_values(tx).await?;
+        tx.plan_for_values().await?;
         let [pg, sqlite] = &STATEMENTS[lead as usize].page;
-        self.restricted(tx.query_split(pg, sqlite), institution)
+        self.restricted(tx.query_split(pg, sqlite), institution, lead)
             .bind(happened)
             .bind(id)
             .bind(part.limit)
@@ -210,9 +209,9 @@ impl<'f> Search<'f> {
     pub async fn count(&self, tx: &mut Tx, institution: InstitutionId, most: i64) -> sqlx::Result<i64> {
         // All that a text alone finds is in two indexes, of however many people.
         let lead = self.filter.lead(true);
-        plan_for_values(tx).await?;
+        tx.plan_for_values().await?;
         let [pg, sqlite] = &STATEMENTS[lead as usize].count;
-        let query = self.restricted(tx.query_split(pg, sqlite), institution);
+        let query = self.restricted(tx.query_split(pg, sqlite), institution, lead);
         let (count,) = query.bind(most).one().await?;
         Ok(count)
     }
@@ -240,12 +239,14 @@ impl<'f> Search<'f> {
     }
 
     /// Binds `$1` to `$10`.
-    fn restricted<'q>(&self, query: Query<'q>, institution: InstitutionId) -> Query<'q> {
+    fn restricted<'q>(&self, query: Query<'q>, institution: InstitutionId, lead: Lead) -> Query<'q> {
         let filter = self.filter;
+        // The lead says it already.
+        let status = filter.status.clone().filter(|_| lead != Lead::Failed);
         query
             .bind(institution.0)
             .bind(filter.user)
-            .bind(filter.status.clone())
+            .bind(status)
             .bind(filter.verdict.clone())
             .bind(filter.action.clone())
             .bind(filter.device)
@@ -265,19 +266,6 @@ async fn named(tx: &mut Tx, institution: InstitutionId, pattern: &str) -> sqlx::
     .bind(pattern)
     .all()
     .await
-}
-
-/// PostgreSQL plans the statements of this transaction for their values: most of their conditions are NULL, and a plan for any
-/// values at all would not know which index is walked.
-async fn plan_for_values(tx: &mut Tx) -> sqlx::Result<()> {
-    if let Tx::Pg(_) = tx {
-        let set: (String,) = tx
-            .query_split("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)", "SELECT ''")
-            .one()
-            .await?;
-        drop(set);
-    }
-    Ok(())
 }
 
 /// How many records are failed, counted no further than `most`.
