@@ -123,8 +123,8 @@ impl Stack {
             ("  percayai kotak / trust the box", format!("{}/ca", outside.replacen("https:", "http:", 1))),
             ("kios QR / kiosk", format!("{edge}/kiosk")),
             ("status kotak / box status", format!("{edge}/status")),
-            ("API awan / cloud API", format!("{cloud}/api")),
-            ("log sinkronisasi / sync log", format!("{cloud}/api/offline-sync")),
+            ("konsol / console", format!("{cloud}/console")),
+            ("API awan / cloud API", format!("{cloud}/docs")),
         ] {
             let _ = writeln!(text, "    {what:<32} {url}");
         }
@@ -135,6 +135,7 @@ impl Stack {
             ("pegawai / staff", "3001"),
             ("guru / teachers", "2001-2006"),
             ("siswa / students", "1001-1180"),
+            ("semua sekolah / all schools", "super_admin"),
         ] {
             let _ = writeln!(text, "    {who:<32} {number}");
         }
