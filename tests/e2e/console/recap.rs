@@ -15,7 +15,6 @@ const LINES: &str = "const table = document.querySelector('.sheet table.grid');
     return [...table.tBodies[0].rows, ...table.tFoot.rows]
         .map((row) => [...row.cells].map((cell) => cell.innerText.trim()).filter(Boolean))";
 
-/// Seen to fail with a sheet that was drawn from the recap before the correction.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_corrected_from_a_letter_is_the_same_on_screen_in_the_workbook_and_on_paper() {
     if !can_run() {

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     app::App,
     console::EVERY_SCHOOL,
+    db::{Cloud, Scope},
     fail::{Fail, Flaw},
     http::{Allowed, Check, Member, Params, Segment, describe::says},
     jobs::{self, Reach, STATES},
@@ -106,7 +107,7 @@ async fn list(
     AsFile(format): AsFile,
 ) -> Result<OrFile<Data<Jobs>>, Fail> {
     let limit = asked.check()?;
-    let mut tx = app.db.read(who.institution).await?;
+    let mut tx = app.db.read(scope(&who)).await?;
     let state = asked.state.as_deref();
     if let Some(format) = format {
         let most = i64::from(MOST_WRITTEN) + 1;
@@ -123,7 +124,7 @@ async fn retry(
     who: Allowed<RetryJobs>,
     Segment(id): Segment<i64>,
 ) -> Result<Done, Fail> {
-    let mut tx = app.db.write(who.institution).await?;
+    let mut tx = app.db.write(scope(&who)).await?;
     if !jobs::retry(&mut tx, &app, who.actor(), reach(&who), id).await? {
         return Err(Fail::not_found("Tidak ada pekerjaan gagal dengan nomor ini"));
     }
@@ -146,6 +147,11 @@ impl Asked {
 
 fn reach(who: &Member) -> Reach {
     Reach { institution: who.institution, all: who.may(EVERY_SCHOOL) }
+}
+
+/// The jobs of no school are in no school's scope.
+fn scope(who: &Member) -> Scope {
+    if reach(who).all { Cloud } else { who.institution.into() }
 }
 
 /// The page of a list that was asked for one row more, and where the next begins.

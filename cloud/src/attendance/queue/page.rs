@@ -6,7 +6,7 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 use hadir_shared::time::Millis;
 
-use super::{Asked, ReadJobs, RetryJobs, cut, reach};
+use super::{Asked, ReadJobs, RetryJobs, cut, reach, scope};
 use crate::{
     TIMETABLE,
     app::App,
@@ -47,7 +47,7 @@ async fn list(
 ) -> Result<Response, Fail> {
     let limit = asked.check()?;
     let reach = reach(visit.member());
-    let mut tx = app.db.read(visit.institution).await?;
+    let mut tx = app.db.read(scope(visit.member())).await?;
     let counts = jobs::counts_of(&mut tx, reach).await?.into_iter().collect();
     let rows = jobs::list(&mut tx, reach, asked.state.as_deref(), asked.before, limit + 1).await?;
     let (jobs, next) = cut(rows, limit);

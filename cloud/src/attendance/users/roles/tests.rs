@@ -46,7 +46,6 @@ async fn who_has_which_role_and_what_it_may() {
 
 #[tokio::test]
 async fn a_school_keeps_an_administrator_whoever_wants_otherwise() {
-    // Seen to fail without `keeps_an_admin`: both were demoted, and nobody was left.
     both(async |t| {
         let own = school(&t, "A", "5001").await;
         let (second, token) = t.signed_in(own.id, "5002", seed::ADMIN).await;
