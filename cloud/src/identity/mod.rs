@@ -93,7 +93,7 @@ impl Identity {
         self.holder(app, claims.sid, claims.sub, claims.ver).await
     }
 
-    /// Who holds a token that names this session, user and version: for tokens of other kinds. Fails likewise.
+    /// Who holds a token of another kind, by the session, user and version it names. Fails likewise.
     pub async fn holder(&self, app: &App, session: Uuid, user: Uuid, version: i64) -> Result<Caller, Fail> {
         session::caller(app, &self.0.cache, session, user, version).await
     }
