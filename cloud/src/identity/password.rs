@@ -1,20 +1,21 @@
 //! Passwords: argon2id, m = 19456 KiB, t = 2, p = 1 (OWASP ASVS 5.0, appendix C), about 30 ms of one core.
 //!
 //! What always holds: at most one hash per core runs at a time, each holding its permit *inside* the blocking task, so that
-//! clients who hang up do not free places that are still in use; who waits longer than two seconds is told to come back;
-//! the length is checked before anything is hashed.
+//! clients who hang up do not free places that are still in use; what they work in is one memory a place, kept from hash to
+//! hash; who waits longer than two seconds is told to come back; the length is checked before anything is hashed.
 
 use std::{
     collections::HashSet,
-    sync::{Arc, LazyLock},
+    fmt::Display,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     thread::available_parallelism,
     time::Duration,
 };
 
 use anyhow::anyhow;
 use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+    ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
 };
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 use zeroize::Zeroizing;
@@ -93,23 +94,32 @@ pub enum Match {
 
 /// The queue in front of the hash function.
 #[derive(Clone, Debug)]
-pub struct Hasher(Arc<Semaphore>);
+pub struct Hasher {
+    places: Arc<Semaphore>,
+    /// Of the places that are free and were used before.
+    memories: Arc<Mutex<Vec<Memory>>>,
+}
+
+/// What a hash is worked out in. Given back to the allocator after each one it would stay with the thread that had it, and
+/// there are many more of those than places.
+#[derive(Debug, Default)]
+struct Memory(Vec<Block>);
 
 impl Hasher {
     #[expect(clippy::new_without_default, reason = "there is one queue per process")]
     pub fn new() -> Self {
-        Self(Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from))))
+        Self::with(available_parallelism().map_or(1, usize::from))
+    }
+
+    fn with(places: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), memories: Arc::default() }
     }
 
     /// A PHC string. The caller has checked the password with [`flaw`].
     pub async fn hash(&self, ids: &Ids, password: &str) -> Result<String, Fail> {
         let salt: [u8; 16] = ids.bytes();
         let password = Zeroizing::new(password.to_owned());
-        self.run(move || {
-            let hash = argon2()?.hash_password_with_salt(password.as_bytes(), &salt);
-            Ok(hash.map_err(|e| anyhow!("cannot hash: {e}"))?.to_string())
-        })
-        .await
+        self.run(move |memory| Ok(memory.hash(&password, &salt)?.to_string())).await
     }
 
     /// Compares with a stored PHC string; with `None` (no such user) it works as long and says no.
@@ -119,56 +129,95 @@ impl Hasher {
         }
         let password = Zeroizing::new(password.to_owned());
         let stored = stored.map(str::to_owned);
-        self.run(move || match stored {
-            Some(stored) => compare(&password, &stored),
-            None => argon2()?
-                .hash_password_with_salt(password.as_bytes(), &[0; 16])
-                .map(|_| Match::No)
-                .map_err(|e| anyhow!("cannot hash: {e}")),
+        self.run(move |memory| match stored {
+            Some(stored) => memory.compare(&password, &stored),
+            None => memory.hash(&password, &[0; 16]).map(|_| Match::No),
         })
         .await
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> anyhow::Result<T> + Send + 'static,
     ) -> Result<T, Fail> {
         let busy = || Fail::Unavailable { retry_after: Duration::from_secs(5) };
-        let permit = timeout(LONGEST_WAIT, Arc::clone(&self.0).acquire_owned()).await.map_err(|_| busy())?;
-        let permit = permit.map_err(|_| busy())?;
+        let place = timeout(LONGEST_WAIT, Arc::clone(&self.places).acquire_owned()).await;
+        let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
+        let memories = Arc::clone(&self.memories);
         let done = spawn_blocking(move || {
-            let result = work();
-            drop(permit);
+            let kept = || memories.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = kept().pop().unwrap_or_default();
+            let result = work(&mut memory);
+            kept().push(memory);
+            drop(place);
             result
         });
         Ok(done.await.map_err(anyhow::Error::from)??)
     }
 }
 
-fn argon2() -> anyhow::Result<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|e| anyhow!("parameters: {e}"))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
-fn compare(password: &str, stored: &str) -> anyhow::Result<Match> {
-    let hash =
-        PasswordHash::new(stored).map_err(|e| anyhow!("a stored password hash cannot be read: {e}"))?;
-    let params =
-        Params::try_from(&hash).map_err(|e| anyhow!("a stored password hash has odd parameters: {e}"))?;
-    anyhow::ensure!(
-        params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES && params.p_cost() <= MOST_LANES,
-        "a stored password hash asks for too much work"
-    );
-    if argon2()?.verify_password(password.as_bytes(), &hash).is_err() {
-        return Ok(Match::No);
+impl Memory {
+    fn hash(&mut self, password: &str, salt: &[u8]) -> anyhow::Result<PasswordHash> {
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|e| anyhow!("parameters: {e}"))?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        Ok(PasswordHash {
+            algorithm: ARGON2ID_IDENT,
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(argon2.params()).map_err(|e| anyhow!("parameters: {e}"))?,
+            salt: Some(Salt::new(salt).map_err(|e| anyhow!("salt: {e}"))?),
+            hash: Some(self.output(&argon2, password, salt, Params::DEFAULT_OUTPUT_LEN)?),
+        })
     }
-    let current = hash.algorithm.as_str() == "argon2id"
-        && (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES);
-    Ok(if current { Match::Yes } else { Match::Outdated })
+
+    fn compare(&mut self, password: &str, stored: &str) -> anyhow::Result<Match> {
+        let unreadable = |why: &dyn Display| anyhow!("a stored password hash cannot be read: {why}");
+        let hash = PasswordHash::new(stored).map_err(|e| unreadable(&e))?;
+        let params = Params::try_from(&hash).map_err(|e| unreadable(&e))?;
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(|e| unreadable(&e))?;
+        let version = hash.version.map_or(Ok(Version::V0x13), Version::try_from);
+        let version = version.map_err(|e| unreadable(&e))?;
+        let (salt, right) = hash.salt.as_ref().zip(hash.hash).ok_or_else(|| unreadable(&"it has no hash"))?;
+        anyhow::ensure!(
+            params.m_cost() <= MOST_MEMORY_KIB
+                && params.t_cost() <= MOST_PASSES
+                && params.p_cost() <= MOST_LANES,
+            "a stored password hash asks for too much work"
+        );
+        let current = algorithm == Algorithm::Argon2id
+            && (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES);
+        let argon2 = Argon2::new(algorithm, version, params);
+        // The comparison of two outputs takes as long wherever they differ.
+        let is_right = self.output(&argon2, password, salt, right.len())? == right;
+        Ok(match (is_right, current) {
+            (false, _) => Match::No,
+            (true, true) => Match::Yes,
+            (true, false) => Match::Outdated,
+        })
+    }
+
+    fn output(
+        &mut self,
+        argon2: &Argon2<'_>,
+        password: &str,
+        salt: &[u8],
+        length: usize,
+    ) -> anyhow::Result<Output> {
+        let blocks = argon2.params().block_count();
+        if self.0.len() < blocks {
+            self.0.resize(blocks, Block::new());
+        }
+        let mut output = vec![0; length];
+        argon2
+            .hash_password_into_with_memory(password.as_bytes(), salt, &mut output, &mut self.0)
+            .map_err(|e| anyhow!("cannot hash: {e}"))?;
+        Output::new(&output).map_err(|e| anyhow!("cannot hash: {e}"))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use argon2::PasswordHasher as _;
+
     use super::*;
 
     #[tokio::test]
@@ -193,18 +242,21 @@ mod tests {
             hasher.verify("Rahasia123!", Some(&greedy)).await.is_err(),
             "four gigabytes are not allocated"
         );
+        let kept = hasher.memories.lock().unwrap();
+        assert_eq!(kept.len(), 1, "one after the other they work in the same place");
+        assert_eq!(kept[0].0.len(), MEMORY_KIB as usize);
     }
 
     #[tokio::test]
     async fn who_hangs_up_does_not_free_a_place_that_is_still_used() {
-        let hasher = Hasher(Arc::new(Semaphore::new(1)));
+        let hasher = Hasher::with(1);
         let (started, is_started) = std::sync::mpsc::channel();
         let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
         let task = tokio::spawn({
             let hasher = hasher.clone();
             async move {
                 hasher
-                    .run(move || {
+                    .run(move |_| {
                         started.send(()).unwrap();
                         Ok(may_go_on.recv()?)
                     })
@@ -214,9 +266,9 @@ mod tests {
         spawn_blocking(move || is_started.recv().unwrap()).await.unwrap();
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
-        assert_eq!(hasher.0.available_permits(), 0, "the hash still runs");
+        assert_eq!(hasher.places.available_permits(), 0, "the hash still runs");
         go_on.send(()).unwrap();
-        let _free = timeout(Duration::from_secs(5), hasher.0.acquire()).await.unwrap().unwrap();
+        let _free = timeout(Duration::from_secs(5), hasher.places.acquire()).await.unwrap().unwrap();
     }
 
     #[test]
