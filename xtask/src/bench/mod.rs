@@ -128,13 +128,9 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 async fn build() -> anyhow::Result<PathBuf> {
     eprintln!("building edge and cloud with optimisations …");
-    shown(command(
-        "cargo",
-        &["build", "--release", "--quiet", "--package", "hadir-edge", "--package", "hadir-cloud"],
-    ))
-    .await?;
-    let caller = ["build", "--release", "--quiet", "--package", "hadir-cloud", "--example", "caller"];
-    shown(command("cargo", &caller)).await?;
+    // As one: built a package at a time, what they share would be built again with other features.
+    shown(command("cargo", &["build", "--release", "--quiet", "--workspace", "--bins", "--examples"]))
+        .await?;
     Ok(target().join("release"))
 }
 
