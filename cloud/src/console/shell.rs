@@ -97,6 +97,7 @@ const PLACES: &[(&str, &str, &[Place])] = &[
             ("/sessions", "Sesi", "Sessions", "attendance.console.use"),
             ("/audit", "Jejak audit", "Audit log", "attendance.audit.read"),
             ("/jobs", "Pekerjaan", "Jobs", "attendance.jobs.read"),
+            ("/outbox", "Pesan keluar", "Outbox", "attendance.jobs.read"),
         ],
     ),
 ];
@@ -110,6 +111,17 @@ impl Shell {
     /// The text of the visitor's language.
     pub const fn t(&self, id: &'static str, en: &'static str) -> &'static str {
         self.lang.t(id, en)
+    }
+
+    /// The word that goes with a number, which English alone tells apart.
+    pub const fn many(
+        &self,
+        n: &i64,
+        id: &'static str,
+        one: &'static str,
+        more: &'static str,
+    ) -> &'static str {
+        self.t(id, if *n == 1 { one } else { more })
     }
 
     pub fn may(&self, permission: &str) -> bool {

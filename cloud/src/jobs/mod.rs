@@ -74,11 +74,17 @@ pub async fn counts(tx: &mut Tx) -> Result<Vec<(String, i64)>, Fail> {
     Ok(store::counts(tx).await?)
 }
 
-/// Whose jobs somebody looks at: a school's, and, where he looks after all of them, those of no school.
+/// Whose jobs and messages somebody looks at: a school's, and, where he looks after all of them, those of no school.
 #[derive(Debug, Clone, Copy)]
 pub struct Reach {
     pub institution: InstitutionId,
     pub all: bool,
+}
+
+impl Reach {
+    pub const fn of(institution: InstitutionId) -> Self {
+        Self { institution, all: false }
+    }
 }
 
 /// Jobs, the newest first: in one state or in any, below an id.

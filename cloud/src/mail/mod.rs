@@ -18,10 +18,11 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    config::Config,
     db::{Cloud, Tx},
     fail::Fail,
     identity::{Actor, Entry, audit},
-    jobs::{self, NewJob, Work},
+    jobs::{self, NewJob, Reach, Work},
 };
 
 mod gateway;
@@ -78,6 +79,12 @@ enum Unsent {
     Later(anyhow::Error),
 }
 
+/// The channels by which nothing can be sent here: messages by them are kept.
+pub fn mute(config: &Config) -> Vec<Channel> {
+    let given = [(Channel::Email, &config.smtp_url), (Channel::Sms, &config.sms_url)];
+    given.into_iter().filter(|(_, url)| url.is_none()).map(|(channel, _)| channel).collect()
+}
+
 /// Writes a message. Ring [`App::jobs`] after the commit.
 pub async fn post(
     tx: &mut Tx,
@@ -108,39 +115,28 @@ async fn enqueue(tx: &mut Tx, id: i64, institution: Option<InstitutionId>, now: 
     jobs::enqueue(tx, &job, now).await.map(drop)
 }
 
-/// The newest messages first: of an institution, or of all with `None`; in one state or in any; older than `before`.
+/// The newest messages first: within somebody's reach, or all with `None`; in one state or in any; older than `before`.
 pub async fn list(
     tx: &mut Tx,
-    institution: Option<InstitutionId>,
+    reach: Option<Reach>,
     state: Option<State>,
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Listed>, Fail> {
-    Ok(store::list(tx, institution, state, before, limit).await?)
+    Ok(store::list(tx, reach, state, before, limit).await?)
 }
 
 /// What stands in a message that was not sent. `None`: there is no such message within reach, or nothing is left of it.
-pub async fn read(
-    tx: &mut Tx,
-    app: &App,
-    institution: Option<InstitutionId>,
-    id: i64,
-) -> Result<Option<Content>, Fail> {
-    let row = store::find(tx, institution, id).await?;
+pub async fn read(tx: &mut Tx, app: &App, reach: Option<Reach>, id: i64) -> Result<Option<Content>, Fail> {
+    let row = store::find(tx, reach, id).await?;
     let Some(sealed) = row.and_then(|row| row.content) else { return Ok(None) };
     Ok(Some(open(app, &sealed)?))
 }
 
 /// Sends a kept or failed message again. `false`: there is none within reach that could be. Ring [`App::jobs`] after the
 /// commit.
-pub async fn retry(
-    tx: &mut Tx,
-    app: &App,
-    by: Actor,
-    institution: Option<InstitutionId>,
-    id: i64,
-) -> Result<bool, Fail> {
-    let Some(row) = store::find(tx, institution, id).await? else { return Ok(false) };
+pub async fn retry(tx: &mut Tx, app: &App, by: Actor, reach: Option<Reach>, id: i64) -> Result<bool, Fail> {
+    let Some(row) = store::find(tx, reach, id).await? else { return Ok(false) };
     if store::wait_again(tx, id).await? == 0 {
         return Ok(false);
     }

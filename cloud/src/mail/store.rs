@@ -1,8 +1,8 @@
-use hadir_shared::{ids::InstitutionId, time::Millis};
+use hadir_shared::time::Millis;
 use sqlx::FromRow;
 
 use super::{Channel, To};
-use crate::db::Tx;
+use crate::{db::Tx, jobs::Reach};
 
 impl Channel {
     pub const fn name(self) -> &'static str {
@@ -25,6 +25,11 @@ pub enum State {
 
 impl State {
     pub const ALL: [Self; 4] = [Self::Waiting, Self::Sent, Self::Kept, Self::Failed];
+    pub const NAMES: &'static [&'static str] = &["waiting", "sent", "kept", "failed"];
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -96,12 +101,13 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>, now: Millis) -> sqlx::Result<i64
     Ok(id)
 }
 
-pub async fn find(tx: &mut Tx, institution: Option<InstitutionId>, id: i64) -> sqlx::Result<Option<Row>> {
+pub async fn find(tx: &mut Tx, reach: Option<Reach>, id: i64) -> sqlx::Result<Option<Row>> {
     tx.query(
         "SELECT institution_id, channel, template, recipient, subject, content, state FROM messages
-         WHERE id = $2 AND (CAST($1 AS BIGINT) IS NULL OR institution_id = $1)",
+         WHERE id = $3 AND (CAST($1 AS BIGINT) IS NULL OR institution_id = $1 OR ($2 AND institution_id IS NULL))",
     )
-    .bind(institution.map(|id| id.0))
+    .bind(reach.map(|reach| reach.institution.0))
+    .bind(reach.is_some_and(|reach| reach.all))
     .bind(id)
     .opt()
     .await
@@ -109,7 +115,7 @@ pub async fn find(tx: &mut Tx, institution: Option<InstitutionId>, id: i64) -> s
 
 pub async fn list(
     tx: &mut Tx,
-    institution: Option<InstitutionId>,
+    reach: Option<Reach>,
     state: Option<State>,
     before: Option<i64>,
     limit: i64,
@@ -117,10 +123,12 @@ pub async fn list(
     tx.query(
         "SELECT id, institution_id, user_id, channel, template, recipient, subject, state, tries, last_error, created_at, sent_at
          FROM messages
-         WHERE (CAST($1 AS BIGINT) IS NULL OR institution_id = $1) AND (CAST($2 AS TEXT) IS NULL OR state = $2)
-         AND (CAST($3 AS BIGINT) IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
+         WHERE (CAST($1 AS BIGINT) IS NULL OR institution_id = $1 OR ($2 AND institution_id IS NULL))
+         AND (CAST($3 AS TEXT) IS NULL OR state = $3)
+         AND (CAST($4 AS BIGINT) IS NULL OR id < $4) ORDER BY id DESC LIMIT $5",
     )
-    .bind(institution.map(|id| id.0))
+    .bind(reach.map(|reach| reach.institution.0))
+    .bind(reach.is_some_and(|reach| reach.all))
     .bind(state.map(State::name))
     .bind(before)
     .bind(limit)

@@ -132,7 +132,7 @@ async fn what_is_refused_fails_and_what_is_put_off_is_tried_again() {
         assert!(retry(&mut tx, &t.app, Actor::System, None, refused).await.unwrap());
         assert!(!retry(&mut tx, &t.app, Actor::System, None, refused).await.unwrap(), "it waits already");
         assert!(
-            !retry(&mut tx, &t.app, Actor::System, Some(InstitutionId(1)), later).await.unwrap(),
+            !retry(&mut tx, &t.app, Actor::System, Some(Reach::of(InstitutionId(1))), later).await.unwrap(),
             "another's"
         );
         tx.commit().await.unwrap();
@@ -194,13 +194,15 @@ async fn without_a_server_messages_are_kept_and_shown_to_whom_they_concern() {
         work(&t).await;
         assert_eq!(state(&t, id).await.0, "kept", "{}", t.on);
         let mut tx = t.app.db.write(a).await.unwrap();
-        assert_eq!(list(&mut tx, Some(a), Some(State::Kept), None, 10).await.unwrap().len(), 1);
-        assert!(read(&mut tx, &t.app, Some(a), id).await.unwrap().unwrap().text.contains("012345"));
+        assert_eq!(list(&mut tx, Some(Reach::of(a)), Some(State::Kept), None, 10).await.unwrap().len(), 1);
+        assert!(
+            read(&mut tx, &t.app, Some(Reach::of(a)), id).await.unwrap().unwrap().text.contains("012345")
+        );
         drop(tx);
         let mut tx = t.app.db.write(b).await.unwrap();
-        assert_eq!(list(&mut tx, Some(b), None, None, 10).await.unwrap().len(), 0, "{}", t.on);
-        assert!(read(&mut tx, &t.app, Some(b), id).await.unwrap().is_none());
-        assert!(!retry(&mut tx, &t.app, Actor::System, Some(b), id).await.unwrap());
+        assert_eq!(list(&mut tx, Some(Reach::of(b)), None, None, 10).await.unwrap().len(), 0, "{}", t.on);
+        assert!(read(&mut tx, &t.app, Some(Reach::of(b)), id).await.unwrap().is_none());
+        assert!(!retry(&mut tx, &t.app, Actor::System, Some(Reach::of(b)), id).await.unwrap());
         drop(tx);
         let mut tx = t.app.db.read(Cloud).await.unwrap();
         let (sealed,): (String,) =

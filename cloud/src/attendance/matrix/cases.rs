@@ -42,6 +42,7 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
             | "/api/dashboard"
             | "/api/audit"
             | "/api/jobs"
+            | "/api/messages"
             | "/api/sessions"
             | "/api/users"
             | "/api/edge-devices"
@@ -185,6 +186,7 @@ fn parts(operation: &Operation, s: &School) -> (String, Content) {
             key(&format!("{}/{}", s.siswa, s.spare_sessions[1]))
         }
         ("POST", "/api/jobs/{id}/retry") => of(s.job),
+        ("POST", "/api/messages/{id}/retry") => of(s.message),
         ("GET", "/files/{key}") => key(&s.file),
         _ => panic!("{operation}: say in cases.rs what is sent to it"),
     }

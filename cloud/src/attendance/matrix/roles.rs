@@ -86,8 +86,8 @@ pub fn asks(operation: &Operation) -> &'static str {
         ("POST" | "PUT" | "DELETE", _) if starts("/api/announcements") => "attendance.announcements.write",
         ("POST" | "PUT" | "DELETE", _) if starts("/api/holidays") => "attendance.holidays.write",
         ("GET", "/api/audit") => "attendance.audit.read",
-        ("GET", "/api/jobs") => "attendance.jobs.read",
-        (_, "/api/jobs/{id}/retry") => "attendance.jobs.retry",
+        ("GET", "/api/jobs" | "/api/messages") => "attendance.jobs.read",
+        (_, "/api/jobs/{id}/retry" | "/api/messages/{id}/retry") => "attendance.jobs.retry",
         ("GET", "/api/user" | "/api/dashboard" | "/api/attendance/history" | "/files/{key}")
         | ("POST", "/api/qrcode/verify") => "attendance.use",
         ("GET", _) if starts("/api/announcements") || starts("/api/holidays") => "attendance.use",

@@ -17,6 +17,7 @@ use crate::{
     fail::Fail,
     identity::{self, Actor, Attempt, Key, NewSession, NewUser, seed, user},
     jobs::{self, NewJob},
+    mail::{self, Channel, Language, Said, To},
     testing::{PASSWORD, TestApp, request},
 };
 
@@ -69,6 +70,8 @@ pub struct School {
     pub spare_sessions: [Uuid; 2],
     /// One that failed.
     pub job: i64,
+    /// One that failed.
+    pub message: i64,
     /// What the kiosk shows now.
     pub qr_token: String,
 }
@@ -155,6 +158,7 @@ impl School {
         Self {
             spare_sessions,
             job: failed_job(t, school.id).await,
+            message: failed_message(t, school.id).await,
             siswa: people["siswa"].0,
             sibling: sibling.0,
             guru: people["guru"].0,
@@ -211,6 +215,7 @@ impl School {
                 Uuid::from_u128(0x0190_0000_0000_4000_8000_0000_0000_0004),
             ],
             job: id(22),
+            message: id(23),
             file: "0123456789abcdef0123456789abcdef".into(),
             photo: "/files/0123456789abcdef0123456789abcded".into(),
             claim: "/files/0123456789abcdef0123456789abcded".into(),
@@ -227,6 +232,16 @@ async fn letter(t: &TestApp, token: &str, leave: i64) -> String {
     let answer = t.send(asked.unwrap()).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.body["data"]["attachment_path"].as_str().unwrap().trim_start_matches("/files/").to_owned()
+}
+
+async fn failed_message(t: &TestApp, school: InstitutionId) -> i64 {
+    let to = To { name: "Siti", address: "siti@sekolah.sch.id", user: None, institution: Some(school) };
+    let mut tx = t.app.db.write(Cloud).await.unwrap();
+    let said = (Said::Reset("012345"), Language::Indonesian);
+    let id = mail::post(&mut tx, &t.app, Channel::Email, to, said.0, said.1).await.unwrap();
+    tx.query("UPDATE messages SET state = 'failed', tries = 1 WHERE id = $1").bind(id).run().await.unwrap();
+    tx.commit().await.unwrap();
+    id
 }
 
 async fn failed_job(t: &TestApp, school: InstitutionId) -> i64 {

@@ -1,7 +1,8 @@
 //! Work in the background: what follows from what people did, and what happens by the clock. Beyond the documents.
 //!
-//! What always holds: one sees the jobs of his school, and who looks after all schools those of none as well; what a job
-//! carries is not shown; one that failed is tried again once, however often that is asked for.
+//! What always holds: one sees the jobs and messages of his school, and who looks after all schools those of none as well;
+//! what a job carries and what stands in a message is not shown; one that failed is tried again once, however often that is
+//! asked for.
 
 use aide::axum::{
     ApiRouter,
@@ -27,6 +28,8 @@ use crate::{
     sheet::{AsFile, Column, Columns, MOST_WRITTEN, OrFile},
 };
 
+mod messages;
+mod outbox;
 pub mod page;
 #[cfg(test)]
 mod tests;
@@ -38,11 +41,12 @@ pub fn routes() -> ApiRouter<App> {
     ApiRouter::new()
         .api_route("/jobs", get_with(list, says("Work in the background, the newest first")))
         .api_route("/jobs/{id}/retry", post_with(retry, says("Have a job that failed tried again")))
+        .merge(messages::routes())
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 struct Asked {
-    /// `waiting`, `running`, `failed` or `done`.
+    /// One of those it can be in.
     state: Option<String>,
     /// `next` of the page before.
     before: Option<i64>,
@@ -106,7 +110,7 @@ async fn list(
     Params(asked): Params<Asked>,
     AsFile(format): AsFile,
 ) -> Result<OrFile<Data<Jobs>>, Fail> {
-    let limit = asked.check()?;
+    let limit = asked.check(STATES)?;
     let mut tx = app.db.read(scope(&who)).await?;
     let state = asked.state.as_deref();
     if let Some(format) = format {
@@ -115,7 +119,7 @@ async fn list(
         return file(&mut tx, &app, who.institution, format, "pekerjaan", rows).await;
     }
     let rows = jobs::list(&mut tx, reach(&who), state, asked.before, limit + 1).await?;
-    let (rows, next) = cut(rows, limit);
+    let (rows, next) = cut(rows, limit, |job| job.id);
     Ok(OrFile::Usual(Data(Jobs { jobs: rows.into_iter().map(Shown::from).collect(), next })))
 }
 
@@ -134,11 +138,11 @@ async fn retry(
 }
 
 impl Asked {
-    /// Gives how many rows are wanted.
-    fn check(&self) -> Result<i64, Fail> {
+    /// Gives how many rows are wanted, in one of these states.
+    fn check(&self, states: &'static [&'static str]) -> Result<i64, Fail> {
         let mut check = Check::new();
-        let is_known = self.state.as_deref().is_none_or(|state| STATES.contains(&state));
-        check.that(is_known, "state", Flaw::NotOneOf(STATES));
+        let is_known = self.state.as_deref().is_none_or(|state| states.contains(&state));
+        check.that(is_known, "state", Flaw::NotOneOf(states));
         let limit = check.range("limit", self.limit.unwrap_or(USUAL), 1..=MOST);
         check.finish()?;
         Ok(limit)
@@ -155,10 +159,10 @@ fn scope(who: &Member) -> Scope {
 }
 
 /// The page of a list that was asked for one row more, and where the next begins.
-fn cut(mut rows: Vec<jobs::Listed>, limit: i64) -> (Vec<jobs::Listed>, Option<i64>) {
+fn cut<T>(mut rows: Vec<T>, limit: i64, id: impl Fn(&T) -> i64) -> (Vec<T>, Option<i64>) {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let is_more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows.last().filter(|_| is_more).map(|job| job.id);
+    let next = rows.last().filter(|_| is_more).map(id);
     (rows, next)
 }

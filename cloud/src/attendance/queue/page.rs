@@ -1,4 +1,4 @@
-//! The page of the work in the background.
+//! The page of jobs.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub fn pages() -> Pages {
-    Pages::default().page("/jobs", list)
+    Pages::default().page("/jobs", list).merge(super::outbox::pages())
 }
 
 /// A scheduled job, and when it ran last.
@@ -45,12 +45,12 @@ async fn list(
     visit: Visit<ReadJobs>,
     Params(asked): Params<Asked>,
 ) -> Result<Response, Fail> {
-    let limit = asked.check()?;
+    let limit = asked.check(STATES)?;
     let reach = reach(visit.member());
     let mut tx = app.db.read(scope(visit.member())).await?;
     let counts = jobs::counts_of(&mut tx, reach).await?.into_iter().collect();
     let rows = jobs::list(&mut tx, reach, asked.state.as_deref(), asked.before, limit + 1).await?;
-    let (jobs, next) = cut(rows, limit);
+    let (jobs, next) = cut(rows, limit, |job| job.id);
     let runs = jobs::runs(&mut tx).await?;
     let last = |name: &str| runs.iter().find(|run| run.job == name).map(|run| run.scheduled_for);
     html(&JobsPage {
@@ -98,6 +98,8 @@ impl JobsPage {
         match name {
             "identity.purge" => self.shell.t("Menghapus sesi lama", "Deleting old sessions"),
             "identity.keys" => self.shell.t("Mengganti kunci tanda tangan", "Turning over signing keys"),
+            "mail.purge" => self.shell.t("Menghapus pesan lama", "Deleting old messages"),
+            "oidc.purge" => self.shell.t("Menghapus kode masuk lama", "Deleting old sign-in codes"),
             "jobs.purge" => self.shell.t("Menghapus pekerjaan lama", "Deleting old jobs"),
             "roster.purge" => self.shell.t("Merapikan daftar untuk kotak", "Tidying the boxes' roster"),
             "roster.refresh" => {

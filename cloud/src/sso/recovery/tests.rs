@@ -51,7 +51,7 @@ async fn a_forgotten_password_is_set_anew_with_a_code() {
         assert_eq!(forgot(&t, finish).await.status, 400, "T26: used once");
         work(&t).await;
         let mut tx = t.app.db.read(Cloud).await.unwrap();
-        let all = mail::list(&mut tx, Some(a.id), None, None, 100).await.unwrap();
+        let all = mail::list(&mut tx, Some(crate::jobs::Reach::of(a.id)), None, None, 100).await.unwrap();
         let kinds: Vec<_> = all.iter().map(|one| (one.template.as_str(), one.state.as_str())).collect();
         assert_eq!(kinds, [("password_changed", "kept"), ("reset", "kept")], "{}", t.on);
     })
