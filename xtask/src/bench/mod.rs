@@ -155,7 +155,10 @@ fn page(table: &str, quick: bool, machine: &str) -> String {
         "# Benchmarks\n\nWritten by `{command}` on {day}.\n\n{machine}\n\n{table}\n\
          \"Of target\" is how many times over a line is met: 1.00 × is just enough, for times and sizes too. Rates that \
          hang on the disk are compared with what the same disk did in the same run without the program. The load is made \
-         on the same cores as the work, so both sides are slower than on machines of their own.\n"
+         on the same cores as the work, so both sides are slower than on machines of their own.\n\n\
+         The lines of the console are measured over one PostgreSQL with 200 schools, 1,000 boxes and 5,000,000 records of their \
+         logs, a fifth of them one school's and two fifths of those one box's. Every page of that school is opened 40 times: \
+         the log without a filter and under each filter alone, its top and its depths. The slowest page is in brackets.\n"
     )
 }
 

@@ -161,7 +161,7 @@ async fn slowest_of(browser: &Browser, paths: &[String]) -> anyhow::Result<Slowe
         let ms = browser.milliseconds(path).await?;
         let _ = writeln!(all, "{ms:>8.0} ms  {path}");
         if ms > slowest.ms {
-            slowest = Slowest { ms, what: path.split('/').skip(2).collect::<Vec<_>>().join("/") };
+            slowest = Slowest { ms, what: path.clone() };
         }
     }
     eprint!("{all}");
