@@ -1,49 +1,13 @@
 //! The log: an outage's records arrive on an open page; a refused one is mended; many are tried again.
 
-use hadir_shared::{
-    ids::{ClassId, UserId},
-    rules::status::{Direction, Schedule},
-    settings::Settings,
-    time::{Millis, Zone},
-    wire::{
-        batch::Batch,
-        record::{UnknownCard, What},
-    },
-};
-use hadir_tests::{
-    api::Api,
-    boxes::{HandBox, client},
-    now,
-};
+use hadir_tests::{api::Api, now};
 use serde_json::{Value, json};
 
-use super::{Console, can_run};
+use super::{
+    Console, can_run,
+    sender::{days_of, enrolled, send, unknown_card},
+};
 use crate::school::on_both;
-
-const DAY_MS: i64 = 24 * 3600 * 1000;
-
-/// A box of SMAN1, made by hand.
-async fn enrolled(console: &Console) -> HandBox {
-    let code = console.cloud.plan.enrolment_code("SMAN1").await.unwrap();
-    HandBox::enrol(&client().unwrap(), &console.cloud.url(), &code, "Gerbang Uji").await.unwrap()
-}
-
-async fn send(sender: &HandBox, batch: &Batch) {
-    sender.send(&client().unwrap(), batch).await.unwrap();
-}
-
-fn schedule(at: Millis) -> Schedule {
-    Settings::read(1, &[].into()).unwrap().schedule.at(at)
-}
-
-/// Check-ins of somebody on so many days before today.
-fn days_of(sender: &HandBox, person: i64, class: Option<ClassId>, days: i64) -> Vec<String> {
-    let scan = |ago: i64| {
-        let at = now().plus_millis(-ago * DAY_MS);
-        sender.scan(UserId(person), class, Zone::JAKARTA.day(at), at).unwrap()
-    };
-    (1..=days).map(scan).collect()
-}
 
 async fn activate(admin: &Api, person: i64, is_active: bool) {
     let body = json!({ "is_active": is_active });
@@ -108,17 +72,7 @@ async fn a_refused_record_is_found_given_to_a_person_tried_again_and_delivered()
         let mut sender = enrolled(&console).await;
         let owner = console.cloud.cards("5001").await.unwrap().remove(0);
         activate(&admin, owner.student, false).await;
-        let at = now().plus_millis(-DAY_MS);
-        let card = UnknownCard {
-            code: owner.number.clone(),
-            direction: Direction::CheckIn,
-            day: Zone::JAKARTA.day(at),
-            gate: "Gerbang Uji".into(),
-            operator: None,
-            schedule: schedule(at),
-        };
-        let event = sender.record(at, What::UnknownCard(card)).unwrap();
-        let batch = sender.batch(vec![event]);
+        let batch = sender.batch(vec![unknown_card(&sender, &owner.number)]);
         send(&sender, &batch).await;
         let refused = total(&admin, "status=ditolak").await;
         assert!(refused > 0, "{engine:?}: the card of somebody inactive was accepted");

@@ -8,6 +8,7 @@ mod manage;
 mod pages;
 mod people;
 mod recap;
+mod sender;
 mod today;
 
 use hadir_shared::demo;
