@@ -194,6 +194,7 @@ impl Alert {
                 let n = format!("{}{}", lang.number(*records), if *or_more { "+" } else { "" });
                 match lang {
                     Lang::Id => format!("{n} catatan menunggu keputusan"),
+                    Lang::En if n == "1" => "1 record waits for a decision".into(),
                     Lang::En => format!("{n} records wait for a decision"),
                 }
             }
@@ -302,6 +303,11 @@ mod tests {
                 Alert::DiskLow { device, name, bytes: 12_000_000 },
                 "Disk Gerbang 1 hampir penuh: sisa 12 MB",
                 "The disk of Gerbang 1 is nearly full: 12 MB left",
+            ),
+            (
+                Alert::Refused { records: 1, or_more: false },
+                "1 catatan menunggu keputusan",
+                "1 record waits for a decision",
             ),
             (
                 Alert::Refused { records: 10_000, or_more: true },
