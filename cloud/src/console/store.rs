@@ -25,7 +25,7 @@ pub async fn pulse(tx: &mut Tx, institution: InstitutionId, since: SchoolDay) ->
         "SELECT
            (SELECT MAX(id) FROM sync_records WHERE institution_id = $1) AS records,
            (SELECT MAX(id) FROM sync_decisions WHERE institution_id = $1) AS decisions,
-           (SELECT COUNT(*) FROM attendance WHERE institution_id = $1 AND day >= $2) AS attendance,
+           (SELECT COUNT(*) FROM attendance /* taken back, too */ WHERE institution_id = $1 AND day >= $2) AS attendance,
            (SELECT MAX(at) FROM audit_log WHERE institution_id = $1) AS audited,
            (SELECT latest FROM feed_heads WHERE institution_id = $1) AS roster,
            (SELECT MAX(last_seen_at) / 15000 FROM edge_devices WHERE institution_id = $1) AS seen",

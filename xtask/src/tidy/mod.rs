@@ -13,6 +13,7 @@ mod imports;
 mod migrations;
 mod routes;
 mod statements;
+mod taken_back;
 mod text;
 
 #[derive(Args, Default)]
@@ -52,6 +53,7 @@ const RULES: &[Rule] = &[
     migrations::check,
     contracts::check,
     routes::check,
+    taken_back::check,
     text::check,
 ];
 

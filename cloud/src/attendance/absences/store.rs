@@ -133,7 +133,7 @@ pub async fn of_day(
 ) -> sqlx::Result<i64> {
     let (id,) = tx
         .query(
-            "SELECT id FROM attendance
+            "SELECT id FROM attendance /* taken back, too */
              WHERE institution_id = $1 AND user_id = $2 AND day = $3 AND type = 'checkin' AND status = 'alpha'",
         )
         .bind(institution.0)

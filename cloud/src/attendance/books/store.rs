@@ -84,10 +84,10 @@ pub async fn standing(
         .query_split(
             "SELECT a.id, a.user_id, a.day, a.type, a.status, a.early_minutes, a.event_id
              FROM UNNEST($2::BIGINT[], $3::DATE[]) AS k (user_id, day)
-             JOIN attendance a ON a.institution_id = $1 AND a.user_id = k.user_id AND a.day = k.day
+             JOIN attendance /* taken back, too */ a ON a.institution_id = $1 AND a.user_id = k.user_id AND a.day = k.day
                 AND a.status <> 'alpha'",
             "SELECT a.id, a.user_id, a.day, a.type, a.status, a.early_minutes, a.event_id
-             FROM jsonb_each($2) AS k CROSS JOIN attendance a
+             FROM jsonb_each($2) AS k CROSS JOIN attendance /* taken back, too */ a
              WHERE a.institution_id = $1 AND a.user_id = k.value ->> 0 AND a.day = k.value ->> 1 AND a.status <> 'alpha'",
         )
         .bind(institution.0)
@@ -150,8 +150,8 @@ pub async fn were_taken_back(tx: &mut Tx, institution: InstitutionId, rows: &[i6
     }
     let ids = || json!(rows).to_string();
     tx.query_split(
-        "SELECT id FROM attendance WHERE institution_id = $1 AND id = ANY($2) ORDER BY id FOR SHARE",
-        "SELECT id FROM attendance WHERE institution_id = $1 AND id IN (SELECT value FROM json_each($2)) ORDER BY id",
+        "SELECT id FROM attendance /* taken back, too */ WHERE institution_id = $1 AND id = ANY($2) ORDER BY id FOR SHARE",
+        "SELECT id FROM attendance /* taken back, too */ WHERE institution_id = $1 AND id IN (SELECT value FROM json_each($2)) ORDER BY id",
     )
     .bind(institution.0)
     .bind_split(|| rows.to_vec(), ids)
@@ -354,7 +354,7 @@ pub async fn evidence(
 
 /// The rows that came through a log.
 pub async fn rows_from_devices(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Vec<(i64,)>> {
-    tx.query("SELECT id FROM attendance WHERE institution_id = $1 AND device_id IS NOT NULL ORDER BY id")
+    tx.query("SELECT id FROM attendance /* taken back, too */ WHERE institution_id = $1 AND device_id IS NOT NULL ORDER BY id")
         .bind(institution.0)
         .all()
         .await

@@ -202,7 +202,7 @@ pub async fn delete_unused(tx: &mut Tx, institution: InstitutionId, id: ClassId)
         .query(
             "DELETE FROM classes WHERE institution_id = $1 AND id = $2
              AND NOT EXISTS (SELECT 1 FROM class_students WHERE institution_id = $1 AND class_id = $2)
-             AND NOT EXISTS (SELECT 1 FROM attendance WHERE institution_id = $1 AND class_id = $2)",
+             AND NOT EXISTS (SELECT 1 FROM attendance /* taken back, too */ WHERE institution_id = $1 AND class_id = $2)",
         )
         .bind(institution.0)
         .bind(id.0)

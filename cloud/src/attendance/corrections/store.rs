@@ -10,8 +10,8 @@ use crate::{attendance::records::Row, db::Tx};
 pub async fn lock(tx: &mut Tx, institution: InstitutionId, attendance: i64) -> sqlx::Result<()> {
     // SQLite has one writer, and no FOR UPDATE.
     tx.query_split(
-        "SELECT id FROM attendance WHERE institution_id = $1 AND id = $2 FOR UPDATE",
-        "SELECT id FROM attendance WHERE institution_id = $1 AND id = $2",
+        "SELECT id FROM attendance /* taken back, too */ WHERE institution_id = $1 AND id = $2 FOR UPDATE",
+        "SELECT id FROM attendance /* taken back, too */ WHERE institution_id = $1 AND id = $2",
     )
     .bind(institution.0)
     .bind(attendance)

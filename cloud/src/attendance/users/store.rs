@@ -108,7 +108,7 @@ pub fn anywhere(part: &str) -> String {
 pub async fn is_recorded(tx: &mut Tx, institution: InstitutionId, user: UserId) -> sqlx::Result<bool> {
     let (recorded,) = tx
         .query(
-            "SELECT EXISTS (SELECT 1 FROM attendance WHERE institution_id = $1 AND user_id = $2)
+            "SELECT EXISTS (SELECT 1 FROM attendance /* taken back, too */ WHERE institution_id = $1 AND user_id = $2)
              OR EXISTS (SELECT 1 FROM attendance WHERE institution_id = $1 AND operator_id = $2)
              OR EXISTS (SELECT 1 FROM sync_records WHERE institution_id = $1 AND user_id = $2)",
         )

@@ -43,9 +43,9 @@ pub struct Standing {
 pub async fn row(tx: &mut Tx, institution: InstitutionId, undo: &Undo) -> sqlx::Result<Option<Standing>> {
     // SQLite has one writer, and no FOR UPDATE.
     tx.query_split(
-        "SELECT id, device_id, trusted_at FROM attendance
+        "SELECT id, device_id, trusted_at FROM attendance /* taken back, too */
          WHERE institution_id = $1 AND user_id = $2 AND day = $3 AND type = $4 AND event_id = $5 AND status <> 'alpha' FOR UPDATE",
-        "SELECT id, device_id, trusted_at FROM attendance
+        "SELECT id, device_id, trusted_at FROM attendance /* taken back, too */
          WHERE institution_id = $1 AND user_id = $2 AND day = $3 AND type = $4 AND event_id = $5 AND status <> 'alpha'",
     )
     .bind(institution.0)
