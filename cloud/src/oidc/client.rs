@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Addresses of one kind that a client may have.
-const MOST_URIS: usize = 20;
+pub const MOST_URIS: usize = 20;
 const LONGEST_URI: usize = 512;
 const HOUR_MS: i64 = 3600 * 1000;
 
@@ -57,6 +57,11 @@ impl Client {
         let is = |stored: &str| equal(stored.as_bytes(), given.as_bytes());
         self.secret_hash.as_deref().is_some_and(is)
             || self.old_secret.as_ref().is_some_and(|(stored, until)| now < *until && is(stored))
+    }
+
+    /// Until when a secret that was replaced goes on to count, if one does.
+    pub fn old_secret_until(&self, now: Millis) -> Option<Millis> {
+        self.old_secret.as_ref().map(|(_, until)| *until).filter(|until| now < *until)
     }
 
     /// Whether this user may sign in to it.

@@ -19,10 +19,12 @@ use crate::{
 };
 
 /// What opens the registry.
-pub const PERMISSION: &str = "sso.clients.write";
+pub const KEEP_CLIENTS: &str = "sso.clients.write";
 const TYPES: &[&str] = &["confidential", "public"];
 const ALGS: &[&str] = &["RS256", "EdDSA"];
-const USUAL_OVERLAP_HOURS: i64 = 24;
+/// So long a replaced secret goes on to count.
+pub const USUAL_OVERLAP_HOURS: i64 = 24;
+pub const LONGEST_OVERLAP_HOURS: i64 = 720;
 
 /// Somebody who looks after the registry.
 pub struct Keeper(Caller);
@@ -32,7 +34,7 @@ impl FromRequestParts<App> for Keeper {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Fail> {
         let who = Caller::from_request_parts(parts, app).await?;
-        if who.may(PERMISSION) { Ok(Self(who)) } else { Err(Fail::denied("This is for super admins.")) }
+        if who.may(KEEP_CLIENTS) { Ok(Self(who)) } else { Err(Fail::denied("This is for super admins.")) }
     }
 }
 
@@ -163,7 +165,8 @@ pub async fn renew_secret(
     Body(renewal): Body<Renewal>,
 ) -> Result<Answer<Value>, Fail> {
     let mut check = Check::new();
-    let hours = check.range("overlap_hours", renewal.overlap_hours.unwrap_or(USUAL_OVERLAP_HOURS), 0..=720);
+    let hours = renewal.overlap_hours.unwrap_or(USUAL_OVERLAP_HOURS);
+    let hours = check.range("overlap_hours", hours, 0..=LONGEST_OVERLAP_HOURS);
     check.finish()?;
     let mut tx = app.db.write(Cloud).await?;
     let client = client::by_id(&mut tx, &client_id).await?.ok_or_else(client::unknown)?;

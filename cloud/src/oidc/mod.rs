@@ -19,7 +19,7 @@
 //! | `POST /oauth2/token`, `/revoke`, `/introspect` | for clients |
 //! | `GET, POST /oauth2/userinfo` | with an access token |
 //! | `GET, POST /oauth2/logout`, `POST /oauth2/logout/confirm` | signing out from a client |
-//! | `/oauth2/clients…` | the registry, for super admins |
+//! | `/oauth2/clients…` | the registry, for super admins; its pages stand in the console (`console/clients/`) |
 
 use axum::{
     Router,
@@ -52,6 +52,7 @@ mod tests;
 mod token;
 mod userinfo;
 
+pub use clients::{KEEP_CLIENTS, LONGEST_OVERLAP_HOURS, USUAL_OVERLAP_HOURS};
 pub use store::purge;
 
 /// For programs: what no cookie counts for.
@@ -64,14 +65,15 @@ pub fn routes() -> Router<App> {
         .route("/oauth2/introspect", post(access::introspect))
         .route("/oauth2/userinfo", get(userinfo::get).post(userinfo::post))
         .layer(DefaultBodyLimit::max(AUTH_BODY_LIMIT));
-    let registry = Router::new()
-        .route("/oauth2/clients", get(clients::list).post(clients::create))
-        .route(
-            "/oauth2/clients/{client_id}",
-            get(clients::show).put(clients::replace).delete(clients::remove),
-        )
-        .route("/oauth2/clients/{client_id}/secret", post(clients::renew_secret));
-    speak_part(open.layer(any_origin()).merge(registry), dialect::failure)
+    speak_part(open.layer(any_origin()).nest("/oauth2/clients", registry()), dialect::failure)
+}
+
+/// The registry, wherever it stands: its failures are worded by whoever puts it there.
+pub fn registry() -> Router<App> {
+    Router::new()
+        .route("/", get(clients::list).post(clients::create))
+        .route("/{client_id}", get(clients::show).put(clients::replace).delete(clients::remove))
+        .route("/{client_id}/secret", post(clients::renew_secret))
 }
 
 /// For people: what the browser's session counts for, in the words and the looks of the console.
