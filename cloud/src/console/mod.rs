@@ -20,6 +20,7 @@
 //! | `GET, POST /console/login` | signing in, with a code where one is needed; the same for other software's sign-in |
 //! | `GET, POST /console/second-factor` | one's own second factor |
 //! | `GET /console/schools` | all schools and how they are, for whoever looks after them |
+//! | `GET /console/clients…`, `ANY /console/clients/api/…` | the software that lets people sign in here, and its registry |
 //! | `POST /console/logout`, `POST /console/language` | |
 //! | `GET /console/{school}/…` | the pages |
 //! | `GET /console/{school}/events` | tells open pages that there is something new |
@@ -42,6 +43,7 @@ use crate::{
 mod api;
 mod assets;
 pub mod chart;
+mod clients;
 pub mod csrf;
 mod error;
 mod form;
@@ -83,6 +85,9 @@ pub fn routes(app: &App, pages: Pages) -> Router<App> {
     let shown = Router::new()
         .route("/", get(home::show))
         .route("/schools", get(schools::show))
+        .route("/clients", get(clients::list))
+        .route("/clients/new", get(clients::new))
+        .route("/clients/{client_id}", get(clients::show))
         .merge(signing_in)
         .nest("/{school}", pages.into_router())
         .layer(from_fn_with_state(app.clone(), session::keep));

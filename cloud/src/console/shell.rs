@@ -6,7 +6,7 @@ use hadir_shared::{
 };
 
 use super::{EVERY_SCHOOL, words::Lang};
-use crate::{app::App, console::csrf, identity::Caller};
+use crate::{app::App, console::csrf, identity::Caller, oidc};
 
 /// A school, as its pages show it.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -131,6 +131,11 @@ impl Shell {
     /// Whether there are other schools to go to.
     pub fn sees_every_school(&self) -> bool {
         self.may(EVERY_SCHOOL)
+    }
+
+    /// Whether the registry of other software is his to keep.
+    pub fn keeps_clients(&self) -> bool {
+        self.may(oidc::KEEP_CLIENTS)
     }
 
     pub fn zone(&self) -> Zone {

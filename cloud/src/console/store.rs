@@ -89,6 +89,19 @@ pub async fn count_schools(tx: &mut Tx, pattern: Option<&str>) -> sqlx::Result<i
     Ok(count)
 }
 
+/// A school, for a list to choose from.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Named {
+    pub id: i64,
+    pub name: String,
+    pub is_active: bool,
+}
+
+/// Those that are switched off, too: something may still be theirs.
+pub async fn every_school(tx: &mut Tx) -> sqlx::Result<Vec<Named>> {
+    tx.query("SELECT id, name, is_active FROM institutions ORDER BY name, id").all().await
+}
+
 // Of several schools at once; the two databases take a list of ids differently.
 
 /// School, key, value.

@@ -2,8 +2,9 @@
 //
 // <form data-api="PUT" action="…/api/leaves/7">   sends its fields as JSON with that method, says what came of it, and brings
 //                                                  the page up to date. A button of it sends its own name and value, too.
-//   data-as="number|boolean|list|null|id|choice|json" of a field: what its text means (null: an empty one is null, not left out;
-//                                        id: a number, or null; choice: a number, "null", or left out; json: what it says)
+//   data-as="number|boolean|list|lines|words|null|id|choice|json" of a field: what its text means (null: an empty one is null,
+//                                        not left out; id: a number, or null; choice: a number, "null", or left out; json: what
+//                                        it says; words: all of that name in one text)
 //   name="moves.0.class_id"              of a field: it is sent within a list of objects
 //   <select data-route>                  of the form: it goes to the chosen option's data-to
 //   data-ask="…"                         of the form or the button: a question that is answered first
@@ -33,7 +34,9 @@ export async function call(method, url, body) {
     location.assign(`/console/login?next=${encodeURIComponent(location.pathname + location.search)}`);
     throw new Error(t("Sesi berakhir.", "The session is over."));
   }
-  const said = await response.json().catch(() => ({}));
+  const answer = await response.json().catch(() => ({}));
+  // Some failures are told in both languages.
+  const said = (!response.ok && answer.said?.[lang]) || answer;
   if (!response.ok) {
     const error = new Error(said.message ?? `${t("Gagal", "Failed")} (${response.status})`);
     error.problems = said.errors ?? {};
@@ -131,6 +134,10 @@ export function fields(form, button) {
   for (const field of form.elements) {
     if (!field.name || field.disabled || field.type === "file" || field.tagName === "BUTTON") continue;
     if (field.type === "radio" && !field.checked) continue;
+    if (field.dataset.as === "words") {
+      if (field.type !== "checkbox" || field.checked) body[field.name] = [body[field.name], field.value].filter(Boolean).join(" ");
+      continue;
+    }
     if (field.type === "checkbox" && field.dataset.as !== "boolean") {
       if (field.checked) (body[field.name] ??= []).push(field.dataset.as === "number" ? Number(field.value) : field.value);
       continue;
@@ -158,6 +165,8 @@ function read(field) {
       return text === "" ? undefined : Number(text);
     case "list":
       return text.split(/[\s,;]+/).filter(Boolean).map(Number);
+    case "lines":
+      return text.split("\n").map((line) => line.trim()).filter(Boolean);
     case "null":
       return text === "" ? null : text;
     case "id":
@@ -176,7 +185,8 @@ export function flaws(form, problems) {
   for (const flaw of form.querySelectorAll(".flaw.said")) flaw.remove();
   let first;
   for (const [name, texts] of Object.entries(problems)) {
-    const field = form.elements[name];
+    const named = form.elements[name];
+    const field = named instanceof RadioNodeList ? named[named.length - 1] : named;
     const place = field?.closest?.(".field") ?? form;
     const flaw = document.createElement("p");
     flaw.className = "flaw said";

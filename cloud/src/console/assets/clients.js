@@ -1,0 +1,34 @@
+// The page of a client: a secret is shown where it was made, once, and is gone with the page.
+import { refresh } from "./console.js";
+
+const place = document.getElementById("secret");
+const [id, secret, copy, done] = ["id", "value", "copy", "done"].map((part) => document.getElementById(`secret-${part}`));
+
+document.addEventListener("answered", (event) => {
+  if (!("makes" in event.target.dataset)) return;
+  event.preventDefault();
+  const { client_id, client_secret } = event.detail;
+  const own = `/console/clients/${client_id}`;
+  if (!client_secret) {
+    location.assign(own);
+    return;
+  }
+  id.value = client_id;
+  secret.value = client_secret;
+  copy.dataset.copy = client_secret;
+  done.href = own;
+  // It is registered: there is nothing left to send.
+  if (event.target.id === "register") document.getElementById("about").hidden = true;
+  place.hidden = false;
+  secret.focus();
+  refresh();
+});
+
+secret.addEventListener("focus", () => secret.select());
+
+// A browser keeps a page that was left.
+addEventListener("pagehide", () => {
+  secret.value = "";
+  copy.dataset.copy = "";
+  place.hidden = true;
+});
