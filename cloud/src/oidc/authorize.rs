@@ -298,7 +298,7 @@ fn meaning(scope: &str) -> (&'static str, &'static str) {
         "phone" => ("nomor telepon Anda", "your phone number"),
         "school" => ("sekolah, nomor induk, dan peran Anda", "your school, number and roles"),
         "offline_access" => {
-            ("tetap terhubung saat Anda tidak sedang membukanya", "staying connected while you are away")
+            ("tetap terhubung saat Anda tidak sedang membukanya", "to stay connected while you are away")
         }
         _ => ("siapa Anda (sebuah tanda pengenal)", "who you are (an identifier)"),
     }

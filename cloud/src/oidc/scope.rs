@@ -37,8 +37,9 @@ impl Scopes {
         self.0.is_subset(&other.0)
     }
 
+    /// In the order of [`ALL`], in which people are told of them.
     pub fn iter(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().copied()
+        ALL.into_iter().filter(|scope| self.has(scope))
     }
 }
 
