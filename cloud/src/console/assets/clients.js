@@ -1,5 +1,5 @@
 // The page of a client: a secret is shown where it was made, once, and is gone with the page.
-import { refresh } from "./console.js";
+import { refresh, say, t } from "./console.js";
 
 const place = document.getElementById("secret");
 const [id, secret, copy, done] = ["id", "value", "copy", "done"].map((part) => document.getElementById(`secret-${part}`));
@@ -7,7 +7,7 @@ const [id, secret, copy, done] = ["id", "value", "copy", "done"].map((part) => d
 document.addEventListener("answered", (event) => {
   if (!("makes" in event.target.dataset)) return;
   event.preventDefault();
-  const { client_id, client_secret } = event.detail;
+  const { client_id, client_secret, name } = event.detail;
   const own = `/console/clients/${client_id}`;
   if (!client_secret) {
     location.assign(own);
@@ -18,9 +18,13 @@ document.addEventListener("answered", (event) => {
   copy.dataset.copy = client_secret;
   done.href = own;
   // It is registered: there is nothing left to send.
-  if (event.target.id === "register") document.getElementById("about").hidden = true;
+  if (event.target.id === "register") {
+    document.getElementById("about").hidden = true;
+    document.querySelector("h1").textContent = name;
+  }
   place.hidden = false;
   secret.focus();
+  say(t("Kunci dibuat.", "The secret is made."));
   refresh();
 });
 
