@@ -55,10 +55,10 @@ fn words(fail: &Fail) -> (String, &'static str) {
                 .join("; "),
             "What was asked for is not valid.",
         ),
-        Fail::BadRequest(text)
-        | Fail::Conflict(text)
-        | Fail::Gone(text)
-        | Fail::Taken { message: text, .. } => (text.to_string(), "This cannot be done now."),
+        Fail::BadRequest(text) => (text.to_string(), "What was asked for is not right."),
+        Fail::Conflict(text) | Fail::Gone(text) | Fail::Taken { message: text, .. } => {
+            (text.to_string(), "This cannot be done now.")
+        }
         Fail::Malformed(_) | Fail::WrongContentType | Fail::TooLarge => {
             ("Permintaan tidak dapat dibaca.".into(), "The request could not be read.")
         }
