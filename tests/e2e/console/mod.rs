@@ -2,6 +2,7 @@
 //!
 //! Without chromium these tests say so and pass, unless `CI` or `HADIR_REQUIRE_BROWSER` is set: then they fail.
 
+mod above;
 mod live;
 mod log;
 mod manage;
@@ -16,6 +17,9 @@ use hadir_tests::browser::{self, Browser};
 use serde_json::{Value, json};
 
 use crate::school::{Cloud, Engine};
+
+/// A page with all it loads, in bytes.
+const HEAVIEST: u64 = 150_000;
 
 /// Whether to go on; says so when not.
 pub fn can_run() -> bool {
@@ -73,6 +77,32 @@ impl Console {
 
     pub async fn run(&self, script: &str) -> anyhow::Result<Value> {
         self.browser.run(script, Value::Null).await
+    }
+
+    /// What is wrong with a page: it is too heavy, or shows something else without scripts.
+    pub async fn flaws(&self, url: &str) -> Vec<String> {
+        let mut wrong = Vec::new();
+        self.browser.cdp("Network.enable", json!({})).await.unwrap();
+        self.browser.cdp("Network.clearBrowserCache", json!({})).await.unwrap();
+        self.browser.open(url).await.unwrap();
+        let weight = "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+            .reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0)";
+        let weight = self.run(weight).await.unwrap().as_u64().unwrap();
+        if weight > HEAVIEST {
+            wrong.push(format!("{url} weighs {weight}"));
+        }
+        // A box was heard of some seconds ago, and then some more.
+        let text =
+            "return document.getElementById('main').innerText.replace(/[0-9]+ detik lalu/g, 'baru saja')";
+        let with = self.run(text).await.unwrap();
+        self.scripts(false).await.unwrap();
+        self.browser.open(url).await.unwrap();
+        let without = self.run(text).await.unwrap();
+        self.scripts(true).await.unwrap();
+        if with != without || with.as_str().unwrap().len() < 20 {
+            wrong.push(format!("{url} shows\n{with}\nand without scripts\n{without}"));
+        }
+        wrong
     }
 
     /// Whether scripts run in pages that are opened from now on.

@@ -44,9 +44,6 @@ const PAGES: &[(&str, &str)] = &[
     ("/outbox", "outbox"),
 ];
 
-/// A page with all it loads, in bytes.
-const HEAVIEST: u64 = 150_000;
-
 /// With a box, and records of it in every state somebody has to look at.
 async fn filled() -> Console {
     let console = Console::open(Engine::Sqlite, "5001").await.unwrap();
@@ -120,26 +117,7 @@ async fn a_page_weighs_little_and_shows_the_same_without_scripts() {
     let console = filled().await;
     let mut wrong = Vec::new();
     for (path, _) in &addresses(&console).await {
-        console.browser.cdp("Network.enable", json!({})).await.unwrap();
-        console.browser.cdp("Network.clearBrowserCache", json!({})).await.unwrap();
-        console.go(path).await.unwrap();
-        let weight = "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
-            .reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0)";
-        let weight = console.run(weight).await.unwrap().as_u64().unwrap();
-        if weight > HEAVIEST {
-            wrong.push(format!("{path} weighs {weight}"));
-        }
-        // A box was heard of some seconds ago, and then some more.
-        let text =
-            "return document.getElementById('main').innerText.replace(/[0-9]+ detik lalu/g, 'baru saja')";
-        let with = console.run(text).await.unwrap();
-        console.scripts(false).await.unwrap();
-        console.go(path).await.unwrap();
-        let without = console.run(text).await.unwrap();
-        console.scripts(true).await.unwrap();
-        if with != without || with.as_str().unwrap().len() < 20 {
-            wrong.push(format!("{path} shows\n{with}\nand without scripts\n{without}"));
-        }
+        wrong.extend(console.flaws(&console.at(path)).await);
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
