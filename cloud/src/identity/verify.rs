@@ -17,59 +17,75 @@ use crate::{
     mail::{self, Channel, Language, Said, To},
 };
 
-const EMAIL: &str = "verify-email";
-const PHONE: &str = "verify-phone";
-
-/// How somebody is written to.
-fn to<'a>(user: &'a User, address: &'a str) -> To<'a> {
-    To { name: &user.name, address, user: Some(user.id), institution: user.institution_id.map(InstitutionId) }
+/// What of an account is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proven {
+    Email,
+    Phone,
 }
 
-/// Sends a code to the account's e-mail address. `false`: it has none, or one was sent a moment ago. Afterwards: commit, and
+impl Proven {
+    /// Where the code goes, if the account has such an address.
+    pub fn of(self, user: &User) -> Option<&str> {
+        match self {
+            Self::Email => user.email.as_deref(),
+            Self::Phone => user.phone.as_deref(),
+        }
+    }
+
+    /// A code for one is none for the other.
+    const fn purpose(self) -> &'static str {
+        match self {
+            Self::Email => "verify-email",
+            Self::Phone => "verify-phone",
+        }
+    }
+
+    /// In the audit log.
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Email => "user.email_verified",
+            Self::Phone => "user.phone_verified",
+        }
+    }
+}
+
+/// Sends a code to one of the account's addresses. `false`: it has none, or one was sent a moment ago. Afterwards: commit, and
 /// ring [`App::jobs`].
-pub async fn start_email(tx: &mut Tx, app: &App, user: &User, language: Language) -> Result<bool, Fail> {
-    let Some(email) = &user.email else { return Ok(false) };
-    if code::is_fresh(tx, user.id, EMAIL, app.now()).await? {
+pub async fn start(
+    tx: &mut Tx,
+    app: &App,
+    user: &User,
+    what: Proven,
+    language: Language,
+) -> Result<bool, Fail> {
+    let Some(address) = what.of(user) else { return Ok(false) };
+    if code::is_fresh(tx, user.id, what.purpose(), app.now()).await? {
         return Ok(false);
     }
-    let code = code::make_for(tx, app, user.id, EMAIL, email).await?;
-    mail::post(tx, app, Channel::Email, to(user, email), Said::VerifyEmail(&code), language).await?;
+    let code = code::make_for(tx, app, user.id, what.purpose(), address).await?;
+    let (channel, said) = match what {
+        Proven::Email => (Channel::Email, Said::VerifyEmail(&code)),
+        Proven::Phone => (Channel::Sms, Said::VerifyPhone(&code)),
+    };
+    let institution = user.institution_id.map(InstitutionId);
+    let to = To { name: &user.name, address, user: Some(user.id), institution };
+    mail::post(tx, app, channel, to, said, language).await?;
     Ok(true)
 }
 
 /// Whether the code is right. **Commit in either case**, as for [`code::take`].
-pub async fn finish_email(tx: &mut Tx, app: &App, user: &User, code: &str) -> Result<bool, Fail> {
-    let Some(email) = &user.email else { return Ok(false) };
+pub async fn finish(tx: &mut Tx, app: &App, user: &User, what: Proven, code: &str) -> Result<bool, Fail> {
+    let Some(address) = what.of(user) else { return Ok(false) };
     let now = app.now();
-    if !code::take_for(tx, user.id, EMAIL, email, code, now).await? {
+    if !code::take_for(tx, user.id, what.purpose(), address, code, now).await? {
         return Ok(false);
     }
-    let is_still_his = store::verify_email(tx, user.id, email, now).await? == 1;
-    let entry = Entry::new(Actor::User(user.id), "user.email_verified", format!("user:{}", user.id));
+    let rows = match what {
+        Proven::Email => store::verify_email(tx, user.id, address, now).await?,
+        Proven::Phone => store::verify_phone(tx, user.id, address, now).await?,
+    };
+    let entry = Entry::new(Actor::User(user.id), what.action(), format!("user:{}", user.id));
     audit(tx, app, &entry.about(user.id)).await?;
-    Ok(is_still_his)
-}
-
-/// As [`start_email`], by a text message.
-pub async fn start_phone(tx: &mut Tx, app: &App, user: &User, language: Language) -> Result<bool, Fail> {
-    let Some(phone) = &user.phone else { return Ok(false) };
-    if code::is_fresh(tx, user.id, PHONE, app.now()).await? {
-        return Ok(false);
-    }
-    let code = code::make_for(tx, app, user.id, PHONE, phone).await?;
-    mail::post(tx, app, Channel::Sms, to(user, phone), Said::VerifyPhone(&code), language).await?;
-    Ok(true)
-}
-
-/// As [`finish_email`].
-pub async fn finish_phone(tx: &mut Tx, app: &App, user: &User, code: &str) -> Result<bool, Fail> {
-    let Some(phone) = &user.phone else { return Ok(false) };
-    let now = app.now();
-    if !code::take_for(tx, user.id, PHONE, phone, code, now).await? {
-        return Ok(false);
-    }
-    let is_still_his = store::verify_phone(tx, user.id, phone, now).await? == 1;
-    let entry = Entry::new(Actor::User(user.id), "user.phone_verified", format!("user:{}", user.id));
-    audit(tx, app, &entry.about(user.id)).await?;
-    Ok(is_still_his)
+    Ok(rows == 1)
 }

@@ -8,7 +8,10 @@ use crate::{
     db::{Cloud, Tx},
     fail::{Fail, Flaw},
     http::Check,
-    identity::{Actor, Key, NewUser, password, user, verify},
+    identity::{
+        Actor, Key, NewUser, password, user,
+        verify::{self, Proven},
+    },
     mail::Language,
 };
 
@@ -100,7 +103,7 @@ pub async fn enter(
     pictures::hang(&mut tx, app, Owner::User(id, person.institution), kept).await?;
     more(&mut tx, id).await?;
     let user = user::by_id(&mut tx, id).await?.ok_or_else(super::unknown)?;
-    verify::start_email(&mut tx, app, &user, language).await?;
+    verify::start(&mut tx, app, &user, Proven::Email, language).await?;
     user::announce(&mut tx, app, &user).await?;
     tx.commit().await?;
     app.jobs.ring();

@@ -13,13 +13,18 @@ use serde::Deserialize;
 use super::{account::unknown, dialect::Done};
 use crate::{
     app::App,
-    db::{Cloud, Tx},
+    db::Cloud,
     fail::Fail,
     http::{
         AUTH_BODY_LIMIT, Body, Check, ClientAddress,
         describe::{public, says},
     },
-    identity::{Caller, User, budget::Budget, password, recovery, user, verify},
+    identity::{
+        Caller,
+        budget::Budget,
+        password, recovery, user,
+        verify::{self, Proven},
+    },
     mail::Language,
 };
 
@@ -118,60 +123,56 @@ async fn reset(
 }
 
 async fn verify_email(
-    State(app): State<App>,
+    app: State<App>,
     who: Caller,
     headers: HeaderMap,
     Body(code): Body<Code>,
 ) -> Result<Done, Fail> {
-    let (mut tx, user) = own(&app, &who).await?;
-    match code.otp.filter(|otp| !otp.trim().is_empty()) {
-        None => {
-            verify::start_email(&mut tx, &app, &user, Language::of(&headers)).await?;
-            tx.commit().await?;
-            app.jobs.ring();
-            Ok(Done("Kode verifikasi telah dikirim ke email Anda"))
-        }
-        Some(otp) => {
-            drop(tx);
-            VERIFYING.spend_on(&app, &who.user.to_string()).await?;
-            let (mut tx, user) = own(&app, &who).await?;
-            let right = verify::finish_email(&mut tx, &app, &user, &otp).await?;
-            tx.commit().await?;
-            if right { Ok(Done("Email berhasil diverifikasi")) } else { Err(Fail::bad_request(WRONG)) }
-        }
-    }
+    verify(&app, &who, Proven::Email, Language::of(&headers), code).await
 }
 
 async fn verify_phone(
-    State(app): State<App>,
+    app: State<App>,
     who: Caller,
     headers: HeaderMap,
     Body(code): Body<Code>,
 ) -> Result<Done, Fail> {
-    let (mut tx, user) = own(&app, &who).await?;
-    if user.phone.is_none() {
-        return Err(Fail::bad_request("Akun ini belum memiliki nomor telepon"));
-    }
-    match code.otp.filter(|otp| !otp.trim().is_empty()) {
-        None => {
-            verify::start_phone(&mut tx, &app, &user, Language::of(&headers)).await?;
-            tx.commit().await?;
-            app.jobs.ring();
-            Ok(Done("Kode verifikasi telah dikirim ke telepon Anda"))
-        }
-        Some(otp) => {
-            drop(tx);
-            VERIFYING.spend_on(&app, &who.user.to_string()).await?;
-            let (mut tx, user) = own(&app, &who).await?;
-            let right = verify::finish_phone(&mut tx, &app, &user, &otp).await?;
-            tx.commit().await?;
-            if right { Ok(Done("Telepon berhasil diverifikasi")) } else { Err(Fail::bad_request(WRONG)) }
-        }
-    }
+    verify(&app, &who, Proven::Phone, Language::of(&headers), code).await
 }
 
-async fn own(app: &App, who: &Caller) -> Result<(Tx, User), Fail> {
+/// Sends a code, or takes it back.
+async fn verify(app: &App, who: &Caller, what: Proven, language: Language, code: Code) -> Result<Done, Fail> {
+    let (none, sent, done) = match what {
+        Proven::Email => (
+            "Akun ini belum memiliki email",
+            "Kode verifikasi telah dikirim ke email Anda",
+            "Email berhasil diverifikasi",
+        ),
+        Proven::Phone => (
+            "Akun ini belum memiliki nomor telepon",
+            "Kode verifikasi telah dikirim ke telepon Anda",
+            "Telepon berhasil diverifikasi",
+        ),
+    };
+    let otp = code.otp.filter(|otp| !otp.trim().is_empty());
+    if otp.is_some() {
+        VERIFYING.spend_on(app, &who.user.to_string()).await?;
+    }
     let mut tx = app.db.write(who.institution).await?;
     let user = user::by_id(&mut tx, who.user).await?.ok_or_else(unknown)?;
-    Ok((tx, user))
+    if what.of(&user).is_none() {
+        return Err(Fail::bad_request(none));
+    }
+    let right = match &otp {
+        Some(otp) => verify::finish(&mut tx, app, &user, what, otp).await?,
+        // Sent a moment ago, it is on its way as well.
+        None => verify::start(&mut tx, app, &user, what, language).await.map(|_| true)?,
+    };
+    tx.commit().await?;
+    app.jobs.ring();
+    match (right, otp) {
+        (false, _) => Err(Fail::bad_request(WRONG)),
+        (true, Some(_)) => Ok(Done(done)),
+        (true, None) => Ok(Done(sent)),
+    }
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use super::super::tests::{both, company, login, operators, refusal, sign_in, work};
 use crate::{
     db::Cloud,
+    identity::seed,
     mail,
     testing::{Answer, PASSWORD, TestApp, request},
 };
@@ -173,7 +174,15 @@ async fn addresses_are_verified_by_a_code_of_their_own() {
         let (mail, phone) = ("/sso/auth/verify-email", "/sso/auth/verify-phone");
         let token = Some(a.user.token.as_str());
         assert_eq!(t.post(mail, None, json!({})).await.status, 401);
-        assert_eq!(t.post(phone, token, json!({})).await.status, 400, "he has none");
+        let (_, teacher) = t.signed_in(a.id, "2001", seed::TEACHER).await;
+        for (path, none) in
+            [(mail, "Akun ini belum memiliki email"), (phone, "Akun ini belum memiliki nomor telepon")]
+        {
+            for body in [json!({}), json!({"otp": "123456"})] {
+                let refused = t.post(path, Some(&teacher), body).await;
+                assert_eq!(refused.parts(), (400, &refusal(400, "BAD_REQUEST", none)), "{path}");
+            }
+        }
         assert_eq!(t.post(mail, token, json!({})).await.status, 200);
         work(&t).await;
         let email = "sman1.user@sekolah.sch.id";
