@@ -73,6 +73,8 @@ pub const MODULES: &[&str] = &["attendance", "sso"];
 
 /// Who is told of a person who was changed elsewhere.
 pub const WITNESSES: &[identity::Witness] = &[attendance::roster::witness];
+/// Who is told of an account that is about to go, to let go of what he keeps of it.
+pub const CLEARERS: &[identity::RemovalWitness] = &[sso::pictures::clear];
 /// Who is told of an institution that is new, or has a new service.
 pub const FOUNDERS: &[identity::InstitutionWitness] = &[attendance::roster::founder];
 

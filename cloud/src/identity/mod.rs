@@ -52,7 +52,7 @@ pub use keys::{Alg, KeyRing};
 pub use login::{Attempt, Entered, Key, Proof, SignedIn, enter, finish, login, login_with, prove};
 pub use session::{Assurance, Caller, NewSession};
 pub use token::{AUDIENCE, Claims, Rules};
-pub use user::{InstitutionWitness, NewUser, User, Witness};
+pub use user::{InstitutionWitness, NewUser, RemovalWitness, User, Witness};
 
 /// How long a node believes what it knows of a session without asking the database: the longest a revoked one lives on
 /// another node. On the node that revoked it, it ends at once.

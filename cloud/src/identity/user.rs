@@ -74,6 +74,9 @@ pub type Witness = for<'a> fn(&'a mut Tx, &'a App, InstitutionId, UserId) -> cra
 /// As [`Witness`], of an institution that is new or has a new service. `crate::FOUNDERS`.
 pub type InstitutionWitness = for<'a> fn(&'a mut Tx, &'a App, InstitutionId) -> crate::jobs::Work<'a>;
 
+/// As [`Witness`], of an account that is about to go: a module whose rows refer to it and die with it. `crate::CLEARERS`.
+pub type RemovalWitness = for<'a> fn(&'a mut Tx, &'a App, UserId) -> crate::jobs::Work<'a>;
+
 /// Tells every module of an institution it may have to prepare for.
 pub async fn announce_institution(tx: &mut Tx, app: &App, institution: InstitutionId) -> Result<(), Fail> {
     for founder in crate::FOUNDERS {
@@ -226,9 +229,13 @@ pub async fn set_profile(
     Ok(())
 }
 
-/// Deletes an account that nothing refers to but what identity itself keeps of it: roles, sessions, codes. Fails with
-/// `in_use` where anything else does; the transaction is over then. Afterwards as for [`set_role`].
-pub async fn remove(tx: &mut Tx, user: UserId, in_use: Fail) -> Result<(), Fail> {
+/// Deletes an account that nothing refers to but what identity itself keeps of it (roles, sessions, codes), and what goes with
+/// it elsewhere. Fails with `in_use` where anything else does; the transaction is over then. Afterwards as for [`set_role`],
+/// and ring [`App::jobs`].
+pub async fn remove(tx: &mut Tx, app: &App, user: UserId, in_use: Fail) -> Result<(), Fail> {
+    for clearer in crate::CLEARERS {
+        clearer(tx, app, user).await?;
+    }
     store::delete_user(tx, user).await.on_missing(in_use)?;
     Ok(())
 }

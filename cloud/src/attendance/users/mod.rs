@@ -367,7 +367,7 @@ async fn remove(app: &App, who: &Member, id: UserId) -> Result<bool, Fail> {
         return Ok(false);
     }
     files::replace_portrait(&mut tx, app, who.institution, id, None).await?;
-    match user::remove(&mut tx, id, Fail::conflict("in use")).await {
+    match user::remove(&mut tx, app, id, Fail::conflict("in use")).await {
         Err(Fail::Conflict(_)) => return Ok(false),
         removed => removed?,
     }

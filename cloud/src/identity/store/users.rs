@@ -103,7 +103,6 @@ pub async fn delete_user(tx: &mut Tx, user: UserId) -> sqlx::Result<()> {
         "DELETE FROM one_time_codes WHERE user_id = $1",
         "DELETE FROM totp_secrets WHERE user_id = $1",
         "DELETE FROM recovery_codes WHERE user_id = $1",
-        "DELETE FROM pictures WHERE user_id = $1",
         "DELETE FROM user_roles WHERE user_id = $1",
         "DELETE FROM users WHERE id = $1",
     ] {

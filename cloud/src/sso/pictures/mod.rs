@@ -1,8 +1,8 @@
 //! Avatars and covers, of people and of institutions.
 //!
 //! What always holds: a picture was decoded within limits and written anew as JPEG; its key is random, and all its address
-//! holds; whoever has a new one has lost the old one; it is seen by its owner, by those of his institution and by who
-//! operates the cloud, and does not exist for anybody else.
+//! holds; whoever has a new one has lost the old one, and who goes leaves none behind; it is seen by its owner, by those of
+//! his institution and by who operates the cloud, and does not exist for anybody else.
 
 use aide::axum::{ApiRouter, routing::get_with};
 use anyhow::Context as _;
@@ -11,7 +11,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::Response,
 };
-use hadir_shared::ids::{InstitutionId, UserId};
+use hadir_shared::{
+    ids::{InstitutionId, UserId},
+    time::Millis,
+};
 use serde_json::json;
 
 use super::{PREFIX, permits::EVERYWHERE};
@@ -27,6 +30,8 @@ use crate::{
 };
 
 mod store;
+#[cfg(test)]
+mod tests;
 
 const FOLDER: Folder = Folder("pictures");
 /// A job: removes the bytes of a picture that nobody has any more.
@@ -103,11 +108,30 @@ pub async fn hang(tx: &mut Tx, app: &App, owner: Owner, kept: &Kept) -> Result<(
                 Owner::User(_, institution) => institution,
                 Owner::Institution(institution) => Some(institution),
             };
-            let job = NewJob { kind: ERASE, institution, payload: json!({ "key": before }), run_at: now };
-            jobs::enqueue(tx, &job, now).await?;
+            erase_later(tx, institution, &before, now).await?;
         }
     }
     Ok(())
+}
+
+/// Takes what somebody has out of the books, because his account goes; jobs erase it.
+pub fn clear<'a>(tx: &'a mut Tx, app: &'a App, user: UserId) -> Work<'a> {
+    Box::pin(async move {
+        for (key, institution) in store::delete_of_user(tx, user).await? {
+            erase_later(tx, institution.map(InstitutionId), &key, app.now()).await?;
+        }
+        Ok(())
+    })
+}
+
+async fn erase_later(
+    tx: &mut Tx,
+    institution: Option<InstitutionId>,
+    key: &str,
+    now: Millis,
+) -> Result<(), Fail> {
+    let job = NewJob { kind: ERASE, institution, payload: json!({ "key": key }), run_at: now };
+    jobs::enqueue(tx, &job, now).await.map(drop)
 }
 
 /// Removes what came to be nobody's. What cannot be removed is logged: it is never served.

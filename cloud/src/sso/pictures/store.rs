@@ -29,6 +29,11 @@ pub async fn delete(tx: &mut Tx, key: &str) -> sqlx::Result<u64> {
     tx.query("DELETE FROM pictures WHERE key = $1").bind(key).run().await
 }
 
+/// The keys of all he had, and the institution each was seen in.
+pub async fn delete_of_user(tx: &mut Tx, user: UserId) -> sqlx::Result<Vec<(String, Option<i64>)>> {
+    tx.query("DELETE FROM pictures WHERE user_id = $1 RETURNING key, institution_id").bind(user.0).all().await
+}
+
 /// The one he had. The first statement locks his row, so that of two at once the second sees what the first left.
 pub async fn hang_on_user(
     tx: &mut Tx,
