@@ -47,10 +47,13 @@ pub(super) struct Create {
 
 pub(super) async fn run(config: Config, Command::Create(args): Command) -> Result<(), Exit> {
     let password = read_password(args.password_file.as_deref())?;
-    if let Some(flaw) = password::flaw(&password) {
-        return Err(Exit::Data(anyhow!("this password will not do: {}", told(&flaw))));
-    }
+    let given = args.institution_name.as_deref().unwrap_or_default();
+    fits(&password, &args, given)?;
     let app = open::app(config, false).await?;
+    let mut tx = app.db.read(Cloud).await?;
+    let school = user::institution_by_code(&mut tx, args.institution.trim()).await?;
+    fits(&password, &args, &user::institution_names(&mut tx, school).await?.name)?;
+    drop(tx);
     let hash = app.identity.hasher().hash(&app.ids, &password).await?;
     let mut tx = app.db.write(Cloud).await?;
     let institution = institution(&mut tx, &app, &args).await?;
@@ -90,6 +93,15 @@ async fn institution(tx: &mut Tx, app: &App, args: &Create) -> Result<Institutio
     Ok(id)
 }
 
+/// That the password is one, for this administrator of a school of this name.
+fn fits(password: &str, args: &Create, school: &str) -> Result<(), Exit> {
+    let flaw = password::flaw_among(password, &[&args.name, &args.number, &args.institution, school]);
+    match flaw {
+        Some(flaw) => Err(Exit::Data(anyhow!("this password will not do: {}", told(&flaw)))),
+        None => Ok(()),
+    }
+}
+
 fn read_password(file: Option<&Path>) -> Result<String, Exit> {
     let text = match file {
         Some(file) => {
@@ -104,6 +116,29 @@ fn told(flaw: &Flaw) -> String {
     match flaw {
         Flaw::TooShort(least) => format!("it needs {least} characters"),
         Flaw::TooLong(most) => format!("it has more than {most} bytes"),
-        _ => "it is one of the most guessed".into(),
+        _ => "it is one of the most guessed, or little more than the school's or his own name".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_that_everybody_around_knows_is_refused() {
+        let args = Create {
+            number: "198501012010011001".into(),
+            name: "Siti Rahma".into(),
+            institution: "SMAN1".into(),
+            institution_name: None,
+            zone: "Asia/Jakarta".parse().unwrap(),
+            password_file: None,
+        };
+        for known in
+            ["sman1-2025", "SitiRahma1", "198501012010011001", "smanegeri1hadir", "pendek", "password123"]
+        {
+            assert!(fits(known, &args, "SMA Negeri 1 Hadir").is_err(), "{known}");
+        }
+        fits("kunci rumah nenek", &args, "SMA Negeri 1 Hadir").unwrap_or_else(|_| panic!("it is one"));
     }
 }

@@ -14,13 +14,13 @@ use super::{
     budget::Budget,
     code,
     login::Key,
-    password, store,
+    store,
     user::{self, User},
 };
 use crate::{
     app::App,
     db::{Cloud, Tx},
-    fail::{Fail, Flaw},
+    fail::Fail,
     jobs::{self, NewJob, Work},
     mail::{self, Channel, Language, Said, To},
 };
@@ -79,7 +79,7 @@ pub async fn finish(
         tx.commit().await?;
         return Err(Fail::bad_request("Kode OTP tidak valid atau sudah kedaluwarsa"));
     };
-    if let Some(flaw) = weakness(wanted, &user) {
+    if let Some(flaw) = user::password_flaw(&mut tx, &user, wanted, &[]).await? {
         // Not committed: who had the right code may try another password with it.
         return Err(Fail::invalid("newPassword", flaw));
     }
@@ -91,11 +91,6 @@ pub async fn finish(
     app.identity.forget();
     app.jobs.ring();
     Ok(())
-}
-
-fn weakness(wanted: &str, user: &User) -> Option<Flaw> {
-    let own = |name: &Option<String>| name.clone().unwrap_or_default();
-    password::flaw_among(wanted, &[&user.name, &own(&user.username), &own(&user.email)])
 }
 
 /// Somebody who may sign in.

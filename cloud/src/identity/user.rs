@@ -11,13 +11,14 @@ use uuid::Uuid;
 use super::{
     audit::{Actor, Entry, audit},
     login::Key,
+    password,
     session::{self, Caller},
     store,
 };
 use crate::{
     app::App,
     db::{ResultExt as _, Tx},
-    fail::Fail,
+    fail::{Fail, Flaw},
     http::Patch,
 };
 
@@ -268,6 +269,35 @@ pub async fn create_institution(
     let entry = Entry::new(by, "institution.create", format!("institution:{id}")).of(id);
     audit(tx, app, &entry.after(json!({"code": code, "name": name}))).await?;
     Ok(id)
+}
+
+/// What everybody in an institution knows it by; of none, nothing.
+#[derive(Debug, Default, FromRow)]
+pub struct Names {
+    pub code: String,
+    pub name: String,
+}
+
+pub async fn institution_names(tx: &mut Tx, institution: Option<InstitutionId>) -> Result<Names, Fail> {
+    match institution {
+        Some(institution) => Ok(store::institution_names(tx, institution).await?),
+        None => Ok(Names::default()),
+    }
+}
+
+/// What is wrong with a new password for somebody who is there, if anything: [`password::flaw_among`] his names, `new` ones
+/// that he is to have, and his institution's.
+pub async fn password_flaw(
+    tx: &mut Tx,
+    user: &User,
+    wanted: &str,
+    new: &[&str],
+) -> Result<Option<Flaw>, Fail> {
+    let around = institution_names(tx, user.institution_id.map(InstitutionId)).await?;
+    let own = [Some(&user.name), user.nisn_nip_nik.as_ref(), user.username.as_ref(), user.email.as_ref()];
+    let own = own.into_iter().flatten().chain([&around.code, &around.name]).map(String::as_str);
+    let known: Vec<&str> = own.chain(new.iter().copied()).collect();
+    Ok(password::flaw_among(wanted, &known))
 }
 
 /// The school with this code.

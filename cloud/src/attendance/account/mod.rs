@@ -28,7 +28,7 @@ use crate::{
         AUTH_BODY_LIMIT, Allowed, Body, Check, ClientAddress, Permission as _,
         describe::{public, says},
     },
-    identity::{self, Attempt, Caller, Key, NewSession, Proof, User, password, session, user},
+    identity::{self, Attempt, Caller, Key, NewSession, Proof, User, session, user},
 };
 
 #[cfg(test)]
@@ -176,8 +176,12 @@ async fn change_password(
     let current = check.required("current_password", new.current_password);
     let wanted = check.required("new_password", new.new_password);
     let repeated = check.required("new_password_confirmation", new.new_password_confirmation);
-    if let Some(flaw) = password::flaw(&wanted).filter(|_| !wanted.is_empty()) {
-        check.flaw("new_password", flaw);
+    if !wanted.is_empty() {
+        let mut tx = app.db.read(who.institution).await?;
+        let user = user::by_id(&mut tx, who.user).await?.ok_or_else(gone)?;
+        if let Some(flaw) = user::password_flaw(&mut tx, &user, &wanted, &[]).await? {
+            check.flaw("new_password", flaw);
+        }
     }
     check.that(wanted == repeated, "new_password", Flaw::NotConfirmed);
     check.finish()?;

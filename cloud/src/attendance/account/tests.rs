@@ -145,6 +145,8 @@ async fn a_new_password_needs_the_old_one_and_ends_the_other_sessions() {
             ("kunci rumah nenek", "kunci rumah kakek", "Konfirmasi new_password tidak cocok"),
             ("pendek", "pendek", "new_password minimal 8 karakter"),
             ("password123", "password123", "Kata sandi ini terlalu umum"),
+            ("SMAN1-2025", "SMAN1-2025", "Kata sandi ini memuat nama sekolah atau nama Anda"),
+            ("orang2001!", "orang2001!", "Kata sandi ini memuat nama sekolah atau nama Anda"),
         ] {
             let answer = t.put(path, Some(&token), change(PASSWORD, new, again)).await;
             assert_eq!((answer.status.as_u16(), &answer.body["errors"]["new_password"]), (422, &json!([said])), "{}", t.on);

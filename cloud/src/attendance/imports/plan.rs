@@ -15,6 +15,7 @@ use crate::{
     },
     fail::{Flaw, Problem},
     http::Check,
+    identity::user::Names,
 };
 
 /// Somebody of the school who has an account.
@@ -36,6 +37,7 @@ pub struct Known {
 /// What is there before an import.
 #[derive(Debug, Default)]
 pub struct World {
+    pub school: Names,
     /// The school's people, by number.
     pub people: HashMap<String, Known>,
     /// Numbers that are somebody's of another school, or of no role here.
@@ -120,7 +122,8 @@ fn read(check: &mut Check, entry: Entry, world: &World) -> Row {
     let email = check.email("email", entry.email);
     let phone = check.optional_text("phone", entry.phone, PHONE);
     if let Some(password) = &entry.password {
-        users::strong(check, password);
+        let email = email.as_deref().unwrap_or_default();
+        users::strong(check, password, &[&name, &number, email, &world.school.code, &world.school.name]);
     }
     let role = role(check, entry.role.as_deref());
     let class = check.optional_text("class", entry.class, 1..=classes::NAME_MAX);

@@ -250,6 +250,23 @@ async fn one_row_that_is_refused_refuses_the_file() {
 }
 
 #[tokio::test]
+async fn what_everybody_in_the_school_knows_is_no_password() {
+    both(async |t| {
+        let school = school(&t, "SMAN1", "5001").await;
+        let list = "NISN;Nama;Email;Kata Sandi\n1001;Budi;;SMAN1-2025\n1002;Eka Putri;;ekaputri99\n\
+            0051234567;Siti;;0051234567a\n1003;Siti;puspa@sekolah.sch.id;puspa123\n1004;Siti;;kunci rumah nenek\n";
+        let refused = import(&t, &school, list.as_bytes()).await;
+        let known = json!(["Kata sandi ini memuat nama sekolah atau nama Anda"]);
+        let rows = json!({"rows.2.password": known, "rows.3.password": known, "rows.4.password": known,
+            "rows.5.password": known});
+        assert_eq!((refused.status.as_u16(), &refused.body["errors"]), (422, &rows), "{}", t.on);
+        let list = "NISN;Nama;Kata Sandi\n1004;Siti;kunci rumah nenek\n";
+        assert_eq!(import(&t, &school, list.as_bytes()).await.status, 200, "{}", t.on);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_no_import() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;

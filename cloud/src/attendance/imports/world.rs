@@ -18,6 +18,7 @@ use crate::{
     db::{Cloud, Tx},
     fail::Fail,
     http::Member,
+    identity::user,
 };
 
 /// What is taken outside of the school, read before anything is locked. Whoever takes it later makes the import fail.
@@ -64,6 +65,7 @@ pub async fn read(
     }
     let classes = classes::all(tx, who.institution).await?;
     let mut world = World {
+        school: user::institution_names(tx, Some(who.institution)).await?,
         taken_numbers: elsewhere.numbers.clone(),
         emails: elsewhere.emails.clone(),
         classes: classes.into_iter().map(|class| (plan::folded(&class.name), class.id)).collect(),

@@ -195,7 +195,10 @@ async fn create(
     let phone = check.optional_text("phone", new.phone, PHONE);
     let password = check.required("password", new.password.filter(|password| !password.is_empty()));
     if !password.is_empty() {
-        strong(&mut check, &password);
+        let mut tx = app.db.read(who.institution).await?;
+        let school = user::institution_names(&mut tx, Some(who.institution)).await?;
+        let email = email.as_deref().unwrap_or_default();
+        strong(&mut check, &password, &[&name, &number, email, &school.code, &school.name]);
     }
     let chosen = check.required("role_id", new.role_id);
     role(&mut check, new.role_id);
@@ -272,7 +275,7 @@ async fn read(app: &App, who: &Member, id: UserId, new: Update) -> Result<Change
     let phone = patched(new.phone, |text| check.optional_text("phone", Some(text), PHONE));
     let password = new.password.filter(|password| !password.is_empty());
     if let Some(password) = &password {
-        strong(&mut check, password);
+        strong(&mut check, password, &[]);
     }
     role(&mut check, new.role_id);
     let own = id == who.user;
@@ -282,7 +285,16 @@ async fn read(app: &App, who: &Member, id: UserId, new: Update) -> Result<Change
     check.that(!own || stays, "is_active", said("Anda tidak dapat menonaktifkan akun sendiri"));
     check.finish()?;
 
-    changeable(&mut app.db.read(who.institution).await?, who, id).await?;
+    let mut tx = app.db.read(who.institution).await?;
+    changeable(&mut tx, who, id).await?;
+    if let (Some(password), Some(user)) = (&password, user::by_id(&mut tx, id).await?) {
+        let new = [number.as_deref(), name.as_deref(), email.value().map(String::as_str)];
+        let new: Vec<&str> = new.into_iter().flatten().collect();
+        if let Some(flaw) = user::password_flaw(&mut tx, &user, password, &new).await? {
+            return Err(Fail::invalid("password", flaw));
+        }
+    }
+    drop(tx);
     let photo_path = match new.photo_path {
         Patch::Set(path) if !files::claims(&path) => Patch::Keep,
         photo_path => photo_path,
@@ -468,9 +480,9 @@ fn role(check: &mut Check, id: Option<i64>) {
     }
 }
 
-/// That a new password is one.
-pub fn strong(check: &mut Check, password: &str) {
-    if let Some(flaw) = password::flaw(password) {
+/// That a new password is one, for somebody who is known by these words.
+pub fn strong(check: &mut Check, password: &str, known: &[&str]) {
+    if let Some(flaw) = password::flaw_among(password, known) {
         check.flaw("password", flaw);
     }
 }

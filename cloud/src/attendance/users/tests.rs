@@ -163,6 +163,48 @@ async fn a_new_password_role_or_an_end_takes_hold_at_once() {
 }
 
 #[tokio::test]
+async fn what_everybody_in_the_school_knows_is_no_password() {
+    both(async |t| {
+        let school = school(&t, "SMAN1", "5001").await;
+        let known = json!({"password": ["Kata sandi ini memuat nama sekolah atau nama Anda"]});
+        let eka = |password: &str| {
+            json!({"nisn_nip_nik": "0051234567", "name": "Eka Putri", "email": "puspa@sekolah.sch.id",
+                "role_id": 1, "password": password})
+        };
+        for password in ["SMAN1-2025", "Eka.Putri", "ekaputri99", "0051234567a", "puspa123"] {
+            let refused = t.post("/api/users", Some(&school.admin), eka(password)).await;
+            assert_eq!((refused.status.as_u16(), &refused.body["errors"]), (422, &known), "{password}");
+        }
+        let made = t.post("/api/users", Some(&school.admin), eka("kunci rumah nenek")).await;
+        assert_eq!(made.status, 201, "{} {}", t.on, made.body);
+
+        let path = format!("/api/users/{}", made.body["data"]["id"]);
+        let put = async |body: Value| t.put(&path, Some(&school.admin), body).await;
+        for body in [
+            json!({"password": "SMAN1-2025"}),
+            json!({"password": "ekaputri99"}),
+            json!({"name": "Gajah Mada", "password": "gajahmada1"}),
+            json!({"email": "melati@sekolah.sch.id", "password": "melati123"}),
+        ] {
+            let refused = put(body.clone()).await;
+            assert_eq!((refused.status.as_u16(), &refused.body["errors"]), (422, &known), "{} {body}", t.on);
+        }
+        assert_eq!(
+            t.get(&path, Some(&school.admin)).await.body["data"]["name"],
+            "Eka Putri",
+            "nothing changed"
+        );
+        assert_eq!(
+            put(json!({"name": "Gajah Mada", "password": "kuda lari pagi"})).await.status,
+            200,
+            "{}",
+            t.on
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_filters() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;

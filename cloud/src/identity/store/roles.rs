@@ -6,7 +6,7 @@ use hadir_shared::{
 };
 use uuid::Uuid;
 
-use crate::db::Tx;
+use crate::{db::Tx, identity::user::Names};
 
 pub async fn insert_institution(
     tx: &mut Tx,
@@ -33,6 +33,10 @@ pub async fn institution_by_code(tx: &mut Tx, code: &str) -> sqlx::Result<Option
     let row: Option<(i64,)> =
         tx.query("SELECT id FROM institutions WHERE code = $1").bind(code).opt().await?;
     Ok(row.map(|(id,)| InstitutionId(id)))
+}
+
+pub async fn institution_names(tx: &mut Tx, institution: InstitutionId) -> sqlx::Result<Names> {
+    tx.query("SELECT code, name FROM institutions WHERE id = $1").bind(institution.0).one().await
 }
 
 /// Whether the people of an institution may sign in.

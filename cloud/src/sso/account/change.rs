@@ -137,9 +137,14 @@ async fn read(app: &App, who: &Caller, before: &User, new: New) -> Result<Change
     let active = flag(&mut check, new.isactive);
     let institution = number(&mut check, new.institution_id);
     let password = new.password.filter(|password| !password.is_empty());
-    let known =
-        [before.name.as_str(), username.as_deref().or(before.username.as_deref()).unwrap_or_default()];
-    enter::strong(&mut check, password.as_deref().unwrap_or_default(), &known);
+    if let Some(password) = &password {
+        let new = [&first_name, &last_name, &username, &email];
+        let new: Vec<&str> = new.into_iter().filter_map(Option::as_deref).collect();
+        let mut tx = app.db.read(Cloud).await?;
+        if let Some(flaw) = user::password_flaw(&mut tx, before, password, &new).await? {
+            check.flaw("password", flaw);
+        }
+    }
     check.that(
         !own || active != Some(false),
         "isactive",

@@ -226,6 +226,23 @@ async fn t12_somebody_changes_of_himself_what_he_may() {
             (missing.status.as_u16(), &missing.body["data"][0]["field"]),
             (422, &json!("current_password"))
         );
+        // The institution's, his own, the one he is to have, his address.
+        for (password, name) in
+            [("sman1-2025", ""), ("sman1.user1", ""), ("gajahmada1", "Gajah"), ("sekolah-12", "")]
+        {
+            let known = own(&[
+                ("first_name", name),
+                ("last_name", "Mada"),
+                ("password", password),
+                ("current_password", PASSWORD),
+            ])
+            .await;
+            assert_eq!(
+                (known.status.as_u16(), &known.body["data"][0]["message"]),
+                (422, &json!("Kata sandi ini memuat nama sekolah atau nama Anda")),
+                "{password}"
+            );
+        }
         let wrong = own(&[("password", "kuda lari pagi"), ("current_password", "salah")]).await;
         assert_eq!((wrong.status.as_u16(), &wrong.body["message"]), (400, &json!("Password saat ini salah")));
         let other = sign_in(&t, "sman1.user", PASSWORD).await;

@@ -24,6 +24,7 @@ mod tests;
 
 const TOKEN_HEADER: &str = "x-setup-token";
 const USERNAME: &str = "super_admin";
+const NAME: &str = "Super Admin";
 const GUESSES: Budget = Budget { of: "install", most: 20, window_ms: 60 * 60_000 };
 
 pub fn routes() -> ApiRouter<App> {
@@ -69,12 +70,11 @@ async fn install(
     let chosen = app.config.super_admin_password.clone();
     let password_in_log = chosen.is_none();
     let password = chosen.unwrap_or_else(|| app.ids.token());
-    if password::flaw(&password).is_some() {
+    if password::flaw_among(&password, &[USERNAME, NAME]).is_some() {
         return Err(Fail::conflict("super_admin_password terlalu lemah"));
     }
     let hash = app.identity.hasher().hash(&app.ids, &password).await?;
-    let new =
-        NewUser { username: Some(USERNAME), name: "Super Admin", password_hash: &hash, ..NewUser::default() };
+    let new = NewUser { username: Some(USERNAME), name: NAME, password_hash: &hash, ..NewUser::default() };
     let mut tx = app.db.write(Cloud).await?;
     // Of two at once, the second fails here.
     let id = user::create(&mut tx, &app, Actor::System, &new, installed).await?;

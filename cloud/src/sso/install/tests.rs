@@ -18,6 +18,11 @@ async fn t43_a_cloud_is_installed_once_by_who_has_the_token() {
         let nothing = refusal(404, "NOT_FOUND", "Alamat tidak ditemukan");
         assert_eq!(t.get("/sso/install", None).await.parts(), (404, &nothing), "no token is configured");
         assert_eq!(t.get("/sso/install?token=", None).await.parts(), (404, &nothing));
+        for known in ["superadmin1", "super_admin", "password123"] {
+            let weak = configured(&t, Some(known)).get(&format!("/sso/install?token={TOKEN}"), None).await;
+            let refused = refusal(409, "CONFLICT", "super_admin_password terlalu lemah");
+            assert_eq!(weak.parts(), (409, &refused), "{known}");
+        }
         let t = configured(&t, Some("gajah di pagi buta"));
         for wrong in ["", "?token=", "?token=0123456789abcde", "?token=0123456789abcdef0"] {
             assert_eq!(

@@ -112,6 +112,10 @@ async fn create(
         }
         (Reach::Everywhere, None) => None,
     };
+    let mut check = Check::new();
+    let around = user::institution_names(&mut app.db.read(reach).await?, institution).await?;
+    enter::strong(&mut check, &password, &[&name, &username, &email, &around.code, &around.name]);
+    check.finish()?;
     let role = Some(seed::USER);
     let person = Person { username, email, password, name, institution, role, ..Person::default() };
     let kept = pictures::keep(&app, form.avatar, form.cover).await?;

@@ -56,9 +56,13 @@ async fn an_account_is_made_where_its_maker_is() {
         let nowhere =
             [("username", "third"), ("email", "third@kuansing.sch.id"), ("institution_id", "999999")];
         assert_eq!(send_texts(&t, "/sso/users/", Some(&op.admin.token), &new(&nowhere)).await.status, 404);
-        for bad in
-            [("name", "Budi\r\nBcc: x@y.id"), ("name", ""), ("password", "kuansing"), ("username", "ab")]
-        {
+        for bad in [
+            ("name", "Budi\r\nBcc: x@y.id"),
+            ("name", ""),
+            ("password", "kuansing"),
+            ("password", "sman1-2025"),
+            ("username", "ab"),
+        ] {
             let refused = send_texts(&t, "/sso/users/", Some(&a.admin.token), &new(&[bad])).await;
             assert_eq!(refused.status, 422, "{bad:?} {}", refused.body);
         }
