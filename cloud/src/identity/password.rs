@@ -115,6 +115,19 @@ impl Hasher {
         Self { places: Arc::new(Semaphore::new(places)), memories: Arc::default() }
     }
 
+    /// Every place at once: while this is held, whatever wants to hash is told to come back.
+    #[cfg(test)]
+    pub(super) async fn taken(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let all = available_parallelism().map_or(1, usize::from);
+        Arc::clone(&self.places).acquire_many_owned(all.try_into().unwrap()).await.unwrap()
+    }
+
+    /// How much it keeps: a memory for each place that was ever used, and no more.
+    #[cfg(test)]
+    pub(super) fn memories(&self) -> usize {
+        self.memories.lock().unwrap().len()
+    }
+
     /// A PHC string. The caller has checked the password with [`flaw`].
     pub async fn hash(&self, ids: &Ids, password: &str) -> Result<String, Fail> {
         let salt: [u8; 16] = ids.bytes();
