@@ -42,6 +42,9 @@ pub struct Config {
     pub session_days: i64,
     /// The server that takes mails: `smtp://user:password@host:587?tls=required`, `smtps://…`. Without it mails are kept.
     pub smtp_url: Option<String>,
+    /// A PEM file with the authority that vouches for the mail server, where this machine does not believe it anyway: that of
+    /// a school's own server. For a `smtp_url` that asks for TLS.
+    pub smtp_ca: Option<PathBuf>,
     /// Whom mails are from: `Hadir <hadir@sekolah.sch.id>`. Needed with `smtp_url`.
     pub mail_from: Option<String>,
     /// The HTTP gateway that takes text messages. Without it they are kept.
@@ -97,6 +100,7 @@ impl Default for Config {
             log: "info,tokio_cron_scheduler=warn".into(),
             session_days: 30,
             smtp_url: None,
+            smtp_ca: None,
             mail_from: None,
             sms_url: None,
             sms_secret_file: None,
@@ -173,7 +177,9 @@ impl Config {
             let is_smtp = url.starts_with("smtp://") || url.starts_with("smtps://");
             anyhow::ensure!(is_smtp, "smtp_url must start with smtp:// or smtps://");
             anyhow::ensure!(self.mail_from.is_some(), "smtp_url needs mail_from: whom mails are from");
+            crate::mail::check_server(url, self.smtp_ca.as_deref())?;
         }
+        anyhow::ensure!(self.smtp_ca.is_none() || self.smtp_url.is_some(), "smtp_ca needs smtp_url");
         if let Some(from) = &self.mail_from {
             crate::mail::check_sender(from).context("mail_from")?;
         }
@@ -289,6 +295,9 @@ mod tests {
             "[[listen]]\naddr = \"127.0.0.1:0\"\nmodule = \"sso\"",
             "smtp_url = \"smtp://localhost\"",
             "smtp_url = \"http://localhost\"\nmail_from = \"a@b.id\"",
+            "smtp_url = \"smtp://localhost?tls=requird\"\nmail_from = \"a@b.id\"",
+            "smtp_ca = \"/etc/ssl/school.pem\"",
+            "smtp_url = \"smtps://localhost\"\nmail_from = \"a@b.id\"\nsmtp_ca = \"/nowhere/school.pem\"",
             "mail_from = \"nobody\"",
             "sms_url = \"https://sms.example\"",
             "setup_token = \"short\"",

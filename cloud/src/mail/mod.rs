@@ -32,7 +32,7 @@ mod store;
 mod tests;
 mod words;
 
-pub use smtp::check_sender;
+pub use smtp::{check_sender, check_server};
 pub use store::{Listed, State};
 pub use words::{Language, Said};
 

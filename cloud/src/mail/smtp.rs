@@ -1,12 +1,23 @@
 //! Mails, over SMTP.
+//!
+//! What always holds: where `smtp_url` asks for TLS, nothing but greetings is said before it, and only to a server that proves
+//! its name. What cannot be said so waits.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    path::Path,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use anyhow::{Context as _, anyhow};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
     message::{Mailbox, MultiPart},
+    transport::smtp::{
+        AsyncSmtpTransportBuilder,
+        client::{Certificate, Tls, TlsParameters},
+    },
 };
+use reqwest::Url;
 
 use super::{Content, Unsent, store::Row};
 use crate::{app::App, config::Config};
@@ -15,6 +26,7 @@ use crate::{app::App, config::Config};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Who writes where nobody says otherwise.
 const SENDER: &str = "Hadir";
+const PEM_MARK: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// Whether `mail_from` can stand in a mail.
 pub fn check_sender(text: &str) -> anyhow::Result<()> {
@@ -33,8 +45,8 @@ pub async fn send(app: &App, row: &Row, content: &Content) -> Result<(), Unsent>
         return Err(Unsent::Nowhere);
     };
     let message = message(app, from, row, content).map_err(Unsent::Refused)?;
-    let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(url);
-    let server = server.context("smtp_url").map_err(Unsent::Later)?.timeout(Some(PATIENCE)).build();
+    let server = server(url, app.config.smtp_ca.as_deref()).map_err(Unsent::Later)?;
+    let server = server.timeout(Some(PATIENCE)).build::<Tokio1Executor>();
     match tokio::time::timeout(PATIENCE, server.send(message)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(e)) if e.is_permanent() => {
@@ -43,6 +55,35 @@ pub async fn send(app: &App, row: &Row, content: &Content) -> Result<(), Unsent>
         Ok(Err(e)) => Err(Unsent::Later(anyhow!(e).context("the mail server"))),
         Err(_) => Err(Unsent::Later(anyhow!("the mail server took longer than {} s", PATIENCE.as_secs()))),
     }
+}
+
+/// Whether mails could be handed to `smtp_url`, as far as can be told without asking it.
+pub fn check_server(url: &str, ca: Option<&Path>) -> anyhow::Result<()> {
+    server(url, ca).map(drop)
+}
+
+/// The server, and whom it may be vouched for by: the authorities that this machine believes, and those in the file `ca`.
+fn server(url: &str, ca: Option<&Path>) -> anyhow::Result<AsyncSmtpTransportBuilder> {
+    let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).context("smtp_url")?;
+    let Some(ca) = ca else { return Ok(server) };
+    let url: Url = url.parse().context("smtp_url")?;
+    let secured = match (url.scheme(), url.query_pairs().find(|(key, _)| key == "tls")) {
+        ("smtps", _) => Tls::Wrapper,
+        (_, Some((_, choice))) if choice == "required" => Tls::Required,
+        _ => anyhow::bail!(
+            "smtp_ca is for a smtp_url that is never spoken to in the clear: smtps://… or ?tls=required"
+        ),
+    };
+    let pem = std::fs::read(ca).with_context(|| format!("smtp_ca: cannot read {}", ca.display()))?;
+    anyhow::ensure!(
+        pem.windows(PEM_MARK.len()).any(|part| part == PEM_MARK),
+        "smtp_ca: no certificate in {}",
+        ca.display()
+    );
+    let authorities = Certificate::from_pem(&pem).with_context(|| format!("smtp_ca: {}", ca.display()))?;
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let trust = TlsParameters::builder(host).add_root_certificate(authorities).build().context("smtp_ca")?;
+    Ok(server.tls(secured(trust)))
 }
 
 fn message(app: &App, from: &str, row: &Row, content: &Content) -> anyhow::Result<Message> {

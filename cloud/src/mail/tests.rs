@@ -1,14 +1,20 @@
 //! Against a mail server nobody here wrote (aiosmtpd, from Debian's `python3-aiosmtpd`). Without it these tests say so and
 //! pass, unless `CI` or `HADIR_REQUIRE_SMTP` is set: then they fail.
 
-use std::{process::Stdio, sync::Arc};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+};
 
 use axum::{Router, body::Bytes, extract::State as Extracted, http::HeaderMap, routing::post as on_post};
 use hmac::{Hmac, KeyInit, Mac as _};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, Lines},
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     net::TcpListener,
     process::{Child, ChildStdout, Command},
     sync::Mutex,
@@ -28,10 +34,14 @@ struct Server {
 
 /// `None`: there is no aiosmtpd here.
 async fn server() -> Option<Server> {
+    server_with(&[]).await
+}
+
+async fn server_with(arguments: &[&OsStr]) -> Option<Server> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/mail/smtp_server.py");
     for python in ["/usr/bin/python3", "python3"] {
         let mut command = Command::new(python);
-        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        command.arg(script).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let Ok(mut process) = command.spawn() else { continue };
         let mut mails = BufReader::new(process.stdout.take().unwrap()).lines();
         if let Ok(Some(port)) = mails.next_line().await {
@@ -163,6 +173,142 @@ async fn t37_a_poisoned_name_adds_no_header_and_ends_no_worker() {
         let head = mail["text"].as_str().unwrap().split("\r\n\r\n").next().unwrap().to_owned();
         assert!(!head.lines().any(|line| line.to_lowercase().starts_with("bcc")), "{head}");
     }
+}
+
+/// An authority, and a certificate of its for `127.0.0.1` with the key: PEM files.
+struct Certified {
+    authority: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+fn certified(folder: &Path) -> Certified {
+    let write = |name: &str, label: &str, der: &[u8]| {
+        let path = folder.join(name);
+        let text = data_encoding::BASE64_MIME.encode(der);
+        std::fs::write(&path, format!("-----BEGIN {label}-----\n{text}-----END {label}-----\n")).unwrap();
+        path
+    };
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let signing = KeyPair::generate().unwrap();
+    let authority = params.self_signed(&signing).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&key, &Issuer::new(params, signing)).unwrap();
+    Certified {
+        authority: write("authority.pem", "CERTIFICATE", authority.der()),
+        certificate: write("certificate.pem", "CERTIFICATE", leaf.der()),
+        key: write("key.pem", "PRIVATE KEY", &key.serialize_der()),
+    }
+}
+
+#[tokio::test]
+async fn over_tls_a_mail_goes_to_a_server_that_proves_its_name() {
+    let (folder, stranger) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (own, stranger) = (certified(folder.path()), certified(stranger.path()));
+    for (mode, scheme, ask) in [("starttls", "smtp", "?tls=required"), ("tls", "smtps", "")] {
+        let arguments = [OsStr::new(mode), own.certificate.as_os_str(), own.key.as_os_str()];
+        let Some(server) = server_with(&arguments).await else { return };
+        let (port, server) = (server.port, Mutex::new(server));
+        TestApp::both(async |t| {
+            let to = |host: &str, authority: Option<&Path>| {
+                t.configured(|config| {
+                    config.smtp_url = Some(format!("{scheme}://{host}:{port}{ask}"));
+                    config.smtp_ca = authority.map(Into::into);
+                    config.mail_from = Some("hadir@sekolah.sch.id".into());
+                })
+            };
+            let id = write(&t, Channel::Email, "Siti", "siti@sekolah.sch.id").await;
+            let untrusted = [
+                to("127.0.0.1", None),
+                to("127.0.0.1", Some(&stranger.authority)),
+                to("localhost", Some(&own.authority)),
+            ];
+            for (tried, t) in (1..).zip(untrusted) {
+                work(&t).await;
+                let (now, tries, error) = state(&t, id).await;
+                let error = error.unwrap_or_default();
+                assert_eq!((now.as_str(), tries), ("waiting", tried), "{} {mode}: {error}", t.on);
+                assert!(
+                    error.contains("the mail server") && error.contains("certificate"),
+                    "{mode}: {error}"
+                );
+                t.clock.advance_ms(3_600_000);
+            }
+            work(&to("127.0.0.1", Some(&own.authority))).await;
+            assert_eq!(state(&t, id).await.0, "sent", "{} {mode}", t.on);
+            let mut server = server.lock().await;
+            let mail = server.mail().await;
+            assert_eq!((&mail["to"], &mail["secured"]), (&json!(["siti@sekolah.sch.id"]), &json!(true)));
+            let more = tokio::time::timeout(std::time::Duration::from_millis(200), server.mail()).await;
+            assert!(more.is_err(), "{} {mode}: once, of four tries", t.on);
+        })
+        .await;
+    }
+}
+
+/// A server that offers no STARTTLS, and all it was told.
+async fn clear_server() -> (u16, Arc<Mutex<String>>) {
+    let told = Arc::<Mutex<String>>::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let keep = told.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (read, mut write) = stream.split();
+            let (mut read, mut line) = (BufReader::new(read), Vec::new());
+            let _ = write.write_all(b"220 mail.test ESMTP\r\n").await;
+            while read.read_until(b'\n', &mut line).await.is_ok_and(|bytes| bytes > 0) {
+                let text = String::from_utf8_lossy(&line).into_owned();
+                let answer = if text.starts_with("EHLO") {
+                    "250-mail.test\r\n250 AUTH PLAIN\r\n"
+                } else {
+                    "454 no\r\n"
+                };
+                keep.lock().await.push_str(&text);
+                line.clear();
+                if write.write_all(answer.as_bytes()).await.is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    (port, told)
+}
+
+#[tokio::test]
+async fn where_tls_is_asked_for_nothing_is_said_in_the_clear() {
+    TestApp::both(async |t| {
+        let (port, told) = clear_server().await;
+        let with = |url: String| {
+            t.configured(|config| {
+                config.smtp_url = Some(url);
+                config.mail_from = Some("hadir@sekolah.sch.id".into());
+            })
+        };
+        let at = format!("hadir:s3cret@127.0.0.1:{port}");
+        let id = write(&t, Channel::Email, "Siti", "siti@sekolah.sch.id").await;
+        let asked = with(format!("smtp://{at}?tls=required"));
+        work(&asked).await;
+        let (now, tries, error) = state(&t, id).await;
+        assert_eq!((now.as_str(), tries), ("waiting", 1), "{}", t.on);
+        assert!(error.as_ref().is_some_and(|error| error.contains("STARTTLS")), "{error:?}");
+        let heard = std::mem::take(&mut *told.lock().await);
+        assert!(heard.starts_with("EHLO"), "it was asked what it knows: {heard}");
+        assert!(heard.lines().all(|line| line.starts_with("EHLO") || line.starts_with("QUIT")), "{heard}");
+
+        t.clock.advance_ms(3_600_000);
+        work(&with(format!("smtps://{at}"))).await;
+        assert_eq!(state(&t, id).await.0, "waiting", "{}", t.on);
+        let heard = std::mem::take(&mut *told.lock().await);
+        assert!(!heard.contains("EHLO") && !heard.contains("AUTH"), "{heard}");
+
+        t.clock.advance_ms(3_600_000);
+        work(&with(format!("smtp://{at}"))).await;
+        assert!(told.lock().await.contains("AUTH PLAIN"), "whoever asks for none has none: {}", t.on);
+    })
+    .await;
 }
 
 #[tokio::test]
