@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::super::tests::{
-    Part, audited, both, company, login, operators, person, png, refusal, send, send_texts, sign_in,
+    Part, audited, both, company, form, login, operators, person, png, refusal, send, send_texts, sign_in,
 };
 use crate::testing::{PASSWORD, TestApp, request};
 
@@ -184,6 +184,63 @@ async fn t40_an_address_registers_so_many_and_no_more() {
         assert!(answer.headers.contains_key("retry-after"));
         t.clock.advance_ms(10 * 60_000);
         assert_eq!(send_texts(&t, "/sso/auth/register", None, &[]).await.status, 422);
+    })
+    .await;
+}
+
+/// T24: what is taken is told, as the documents have it; so often, and then nothing is told any more.
+#[tokio::test]
+async fn t24_an_address_hears_so_often_what_is_taken() {
+    both(async |t| {
+        let t = t.configured(|config| config.trust_proxy = true);
+        let from = async |address: &str, username: &str, email: &str| {
+            let texts = [
+                ("first_name", "Pcp"),
+                ("password", "gajah di pagi buta"),
+                ("username", username),
+                ("email", email),
+            ];
+            let parts = texts.map(|(name, text)| Part::Text(name, text));
+            let asked = request("POST", "/sso/auth/register", None)
+                .header("content-type", "multipart/form-data; boundary=x")
+                .header("x-forwarded-for", address);
+            t.send(asked.body(form(&parts).into()).unwrap()).await
+        };
+        let made = from("198.51.100.1", "pcpexpress", "pcp@contoh.sch.id").await;
+        assert_eq!(made.status, 201, "{} {}", t.on, made.body);
+        for n in 0..30 {
+            let names = [("pcpexpress", "free@contoh.sch.id"), ("free", "pcp@contoh.sch.id")];
+            for ((username, email), field) in names.into_iter().zip(["username", "email"]) {
+                let told = from("203.0.113.9", username, email).await;
+                assert_eq!(
+                    (told.status.as_u16(), &told.body["data"][0]["field"]),
+                    (409, &json!(field)),
+                    "{n}"
+                );
+            }
+        }
+        let late = from("203.0.113.9", "pcpexpress", "pcp@contoh.sch.id").await;
+        let refused = refusal(429, "TOO_MANY_REQUESTS", "Terlalu banyak percobaan. Silakan coba lagi nanti");
+        assert_eq!(late.parts(), (429, &refused), "{}", t.on);
+        assert!(late.headers.contains_key("retry-after"));
+        let free = from("203.0.113.9", "free", "free@contoh.sch.id").await;
+        assert_eq!(
+            (free.status, &free.body),
+            (late.status, &late.body),
+            "{}: the same of what is free",
+            t.on
+        );
+        assert_eq!(
+            from("198.51.100.2", "free", "free@contoh.sch.id").await.status,
+            201,
+            "{}: others may",
+            t.on
+        );
+        // Who has a /64 to himself is one address.
+        for n in 0..60 {
+            from(&format!("2001:db8:1:2::{n:x}"), "free", "free@contoh.sch.id").await;
+        }
+        assert_eq!(from("2001:db8:1:2:3::1", "free", "free@contoh.sch.id").await.status, 429, "{}", t.on);
     })
     .await;
 }
