@@ -76,7 +76,8 @@ async fn addresses(console: &Console) -> Vec<(String, &'static str)> {
              '/' + list === '{list}' && /^[0-9a-f-]+$/.test(id ?? ''))?.[4]"
         );
         let id = console.run(&link).await.unwrap();
-        let id = id.as_str().unwrap_or_else(|| panic!("{list}{query} leads to none"));
+        assert!(id.is_string(), "{list}{query} leads to none");
+        let id = id.as_str().unwrap_or_default();
         found.push((format!("{list}/{id}"), *name));
     }
     found
