@@ -149,6 +149,11 @@ pub fn tokens(stream: &TokenStream) -> Vec<syn::LitStr> {
 }
 
 /// Every statement in a member's code, except in its tests, and in the module that knows the engines apart.
+/// Where each statement of the cloud stands, as path and line, and what it says.
+pub fn of_cloud(sources: &[Source]) -> Vec<(String, String)> {
+    statements(sources, "cloud", On::Both).into_iter().map(|one| (one.place, one.text)).collect()
+}
+
 fn statements(sources: &[Source], member: &str, on: On) -> Vec<Statement> {
     let folder = format!("{member}/src/");
     let mut all = Vec::new();

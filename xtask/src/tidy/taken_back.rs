@@ -1,9 +1,7 @@
 //! A statement that reads `attendance` leaves out what a gate took back, or says that it means that, too.
 
-use syn::visit::Visit;
-
-use super::{Finding, Source, is_test_only};
-use crate::sql::{is_statement, tokens};
+use super::{Finding, Source};
+use crate::sql::of_cloud;
 
 const TABLE: &str = "attendance";
 const TAKEN_BACK: &str = "attendance_voids";
@@ -11,16 +9,13 @@ const TAKEN_BACK: &str = "attendance_voids";
 const ALL_THE_SAME: &str = "/* taken back, too */";
 
 pub fn check(sources: &[Source]) -> Vec<Finding> {
-    let watched = sources.iter().filter(|source| source.path.starts_with("cloud/") && !source.is_test());
-    watched.filter(|source| source.is_rust()).flat_map(check_one).collect()
-}
-
-fn check_one(source: &Source) -> Vec<Finding> {
-    let Some(file) = source.parsed() else { return Vec::new() };
-    let mut literals = Literals { lines: Vec::new() };
-    literals.visit_file(&file);
+    let careless = of_cloud(sources).into_iter().filter(|(_, sql)| reads_what_was_taken_back(sql));
+    let places = careless.filter_map(|(place, _)| {
+        let (path, line) = place.rsplit_once(':')?;
+        Some((path.to_owned(), line.parse().ok()?))
+    });
     let problem = format!("leave out `{TAKEN_BACK}`, or write `{TABLE} {ALL_THE_SAME}`");
-    literals.lines.into_iter().map(|line| source.finding(line, &problem)).collect()
+    places.map(|(path, line)| Finding { path, line, problem: problem.clone() }).collect()
 }
 
 fn reads_what_was_taken_back(sql: &str) -> bool {
@@ -29,33 +24,6 @@ fn reads_what_was_taken_back(sql: &str) -> bool {
         matches!(pair, [verb, table] if matches!(*verb, "FROM" | "JOIN") && table.trim_end_matches([',', ')']) == TABLE)
     });
     reads && !sql.contains(TAKEN_BACK) && !sql.contains(ALL_THE_SAME)
-}
-
-struct Literals {
-    lines: Vec<usize>,
-}
-
-impl<'ast> Visit<'ast> for Literals {
-    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        if !is_test_only(&item.attrs) {
-            syn::visit::visit_item_mod(self, item);
-        }
-    }
-
-    fn visit_lit_str(&mut self, literal: &'ast syn::LitStr) {
-        let sql = literal.value();
-        if is_statement(&sql) && reads_what_was_taken_back(&sql) {
-            self.lines.push(literal.span().start().line);
-        }
-    }
-
-    fn visit_macro(&mut self, call: &'ast syn::Macro) {
-        for literal in tokens(&call.tokens) {
-            self.visit_lit_str(&literal);
-        }
-    }
-
-    fn visit_attribute(&mut self, _: &'ast syn::Attribute) {}
 }
 
 #[cfg(test)]
