@@ -92,10 +92,7 @@ impl Scale {
 }
 
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let programs = match &arguments.programs {
-        Some(folder) => folder.clone(),
-        None => build().await?,
-    };
+    let Some(programs) = &arguments.programs else { return optimised().await };
     let parent = arguments.on.clone().unwrap_or_else(target);
     fs::create_dir_all(&parent)?;
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&parent)?;
@@ -103,19 +100,19 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let asked = |part| arguments.only.is_none_or(|only| only == part);
     let mut rows = Vec::new();
     if asked(Part::Edge) {
-        rows.extend(edge::measure(&programs, folder.path(), scale).await?);
+        rows.extend(edge::measure(programs, folder.path(), scale).await?);
     }
     if asked(Part::Cloud) {
-        rows.extend(cloud::measure(&programs, folder.path(), scale).await?);
+        rows.extend(cloud::measure(programs, folder.path(), scale).await?);
     }
     if asked(Part::Recap) {
-        rows.extend(recap::measure(&programs, folder.path(), scale).await?);
+        rows.extend(recap::measure(programs, folder.path(), scale).await?);
     }
     if asked(Part::Identity) {
-        rows.extend(identity::measure(&programs, folder.path(), scale).await?);
+        rows.extend(identity::measure(programs, folder.path(), scale).await?);
     }
     if asked(Part::Console) {
-        rows.extend(console::measure(&programs, folder.path(), scale).await?);
+        rows.extend(console::measure(programs, folder.path(), scale).await?);
     }
     let table = table(&rows);
     print!("{table}");
@@ -126,12 +123,16 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn build() -> anyhow::Result<PathBuf> {
+/// Builds everything with optimisations, this program as well, and goes on there: the load is not to be what is measured.
+async fn optimised() -> anyhow::Result<()> {
     eprintln!("building edge and cloud with optimisations …");
     // As one: built a package at a time, what they share would be built again with other features.
     shown(command("cargo", &["build", "--release", "--quiet", "--workspace", "--bins", "--examples"]))
         .await?;
-    Ok(target().join("release"))
+    let programs = target().join("release");
+    let mut itself = command(&programs.join("xtask").display().to_string(), &[]);
+    itself.args(std::env::args_os().skip(1)).arg("--programs").arg(programs);
+    shown(itself).await
 }
 
 fn table(rows: &[Row]) -> String {
