@@ -1,6 +1,11 @@
 //! Pulling the roster: a delta where the cursor is still known, a snapshot where it is not.
 
-use std::sync::Arc;
+use std::{
+    mem,
+    panic::resume_unwind,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use hadir_shared::{
     chain::Hash,
@@ -10,6 +15,7 @@ use hadir_shared::{
         speaks,
     },
 };
+use rusqlite::Connection;
 
 use super::{
     View,
@@ -26,6 +32,11 @@ use crate::{
 const FEED: &str = "/api/offline-sync/roster";
 /// Pages in one pull, at most: a feed that never ends is broken.
 const MAX_PAGES: usize = 10_000;
+
+/// Entries that go from one thread to the other at once.
+const AT_ONCE: usize = 512;
+/// How often so many are opened and not read yet, at most.
+const IN_BETWEEN: usize = 4;
 
 /// Why the roster is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -213,20 +224,38 @@ impl Puller<'_> {
     }
 }
 
-/// The view of a school's roster on disk.
+/// The view of a school's roster on disk. One thread opens what is sealed, the other reads what comes out of it: a start waits
+/// for both, and a large school has tens of thousands of entries.
 pub async fn load(store: &Store, seal: &Seal, membership: &Membership) -> Result<View, NotSaved> {
     let opener = seal.clone();
-    let (cursor, (entries, unopened)) =
-        store.read(move |conn| Ok((store::cursor(conn)?, store::entries(conn, &opener)?))).await?;
-    if unopened > 0 {
-        tracing::error!(unopened, "entries of the roster cannot be opened: secret.key is another one");
-    }
     let institution = hadir_shared::wire::roster::Institution {
         id: membership.institution,
         code: membership.institution_code.clone(),
         name: membership.institution_name.clone(),
     };
-    let (view, unreadable) = View::build(institution, cursor.at, cursor.pulled_at, &entries);
+    let work = move |conn: &Connection| {
+        let cursor = store::cursor(conn)?;
+        thread::scope(|scope| {
+            let (opened, to_read) = mpsc::sync_channel::<Vec<Entry>>(IN_BETWEEN);
+            let entries = to_read.into_iter().flatten();
+            let reader = scope.spawn(|| View::build(institution, cursor.at, cursor.pulled_at, entries));
+            // Nobody takes them any more only when the reader has panicked, which `join` tells.
+            let mut some = Vec::with_capacity(AT_ONCE);
+            let unopened = store::entries(conn, &opener, |entry| {
+                some.push(entry);
+                if some.len() == AT_ONCE {
+                    drop(opened.send(mem::replace(&mut some, Vec::with_capacity(AT_ONCE))));
+                }
+            })?;
+            drop(opened.send(some));
+            drop(opened);
+            Ok((unopened, reader.join().unwrap_or_else(|panic| resume_unwind(panic))))
+        })
+    };
+    let (unopened, (view, unreadable)) = store.read(work).await?;
+    if unopened > 0 {
+        tracing::error!(unopened, "entries of the roster cannot be opened: secret.key is another one");
+    }
     for entry in unreadable {
         tracing::warn!(entity = entry.entity, key = entry.key, "an entry of the roster cannot be read");
     }

@@ -92,21 +92,20 @@ pub fn forget(tx: &Tx<'_>) -> Result<(), NotSaved> {
     Ok(())
 }
 
-/// Every entry, opened. One that does not open is left out, and counted.
-pub fn entries(conn: &Connection, seal: &Seal) -> rusqlite::Result<(Vec<Entry>, usize)> {
+/// Hands over what is held, one entry after the other; answers how many could not be opened.
+pub fn entries(conn: &Connection, seal: &Seal, mut each: impl FnMut(Entry)) -> rusqlite::Result<usize> {
     let mut unopened = 0;
-    let mut entries = Vec::new();
     let mut statement = conn.prepare("SELECT entity, key, body FROM roster ORDER BY entity, key")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (entity, key): (String, String) = (row.get(0)?, row.get(1)?);
         let opened = seal.open(&name(&entity, &key), row.get_ref(2)?.as_blob()?).ok();
         match opened.and_then(|bytes| String::from_utf8(bytes).ok()) {
-            Some(body) => entries.push(Entry { cseq: 0, entity, key, deleted: false, body }),
+            Some(body) => each(Entry { cseq: 0, entity, key, deleted: false, body }),
             None => unopened += 1,
         }
     }
-    Ok((entries, unopened))
+    Ok(unopened)
 }
 
 /// [`digest`] of what is held.

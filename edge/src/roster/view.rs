@@ -1,6 +1,9 @@
 //! The roster as it is answered from: in memory, indexed, swapped whole.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use hadir_shared::{
     card::Card,
@@ -66,7 +69,7 @@ impl View {
         institution: Institution,
         cursor: u64,
         pulled_at: Option<Millis>,
-        entries: &[Entry],
+        entries: impl IntoIterator<Item: Borrow<Entry>>,
     ) -> (Self, Vec<Unreadable>) {
         let mut view = Self {
             institution,
@@ -84,11 +87,13 @@ impl View {
             holidays: BTreeSet::new(),
             leaves: HashMap::new(),
         };
-        let unreadable = entries
-            .iter()
-            .filter(|entry| !entry.deleted && view.take(entry).is_none())
-            .map(|entry| Unreadable { entity: entry.entity.clone(), key: entry.key.clone() })
-            .collect();
+        let mut unreadable = Vec::new();
+        for entry in entries {
+            let entry = entry.borrow();
+            if !entry.deleted && view.take(entry).is_none() {
+                unreadable.push(Unreadable { entity: entry.entity.clone(), key: entry.key.clone() });
+            }
+        }
         view.index_members();
         (view, unreadable)
     }
