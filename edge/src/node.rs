@@ -342,7 +342,7 @@ async fn view_of(
         return Ok(pull::load(store, seal, membership).await?);
     }
     let made = demo_keys(store, seal, ids).await?;
-    let (view, unreadable) = View::build(demo::institution(), 0, None, &demo::entries(&made));
+    let (view, unreadable) = View::build(demo::institution(), 0, None, demo::entries(&made));
     anyhow::ensure!(unreadable.is_empty(), "the demo school cannot be read: {unreadable:?}");
     Ok(view)
 }

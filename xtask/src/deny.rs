@@ -1,4 +1,4 @@
-//! `cargo deny`: what may be in the tree (`deny.toml`), without the network.
+//! `cargo deny`: what may be in the tree (`deny.toml`), without the network but for what the lock file names.
 
 use std::{
     fs,
@@ -24,6 +24,8 @@ pub async fn run(summary: &mut Summary, install: bool, advisories: Option<&Path>
     if !is_here {
         shown(command("cargo", &["install", "cargo-deny", "--locked"])).await?;
     }
+    // It looks at the crates of every platform; a build fetches those of its own.
+    quiet(command("cargo", &["fetch", "--locked", "--quiet"])).await?;
     let tree = ["deny", "--offline", "--log-level", "error", "check", "bans", "licenses", "sources"];
     summary.step("deny", quiet(command("cargo", &tree))).await?;
     if let Some(database) = advisories {

@@ -227,7 +227,7 @@ impl Puller<'_> {
 /// The view of a school's roster on disk. One thread opens what is sealed, the other reads what comes out of it: a start waits
 /// for both, and a large school has tens of thousands of entries.
 pub async fn load(store: &Store, seal: &Seal, membership: &Membership) -> Result<View, NotSaved> {
-    let opener = seal.clone();
+    let seal = seal.clone();
     let institution = hadir_shared::wire::roster::Institution {
         id: membership.institution,
         code: membership.institution_code.clone(),
@@ -241,7 +241,7 @@ pub async fn load(store: &Store, seal: &Seal, membership: &Membership) -> Result
             let reader = scope.spawn(|| View::build(institution, cursor.at, cursor.pulled_at, entries));
             // Nobody takes them any more only when the reader has panicked, which `join` tells.
             let mut some = Vec::with_capacity(AT_ONCE);
-            let unopened = store::entries(conn, &opener, |entry| {
+            let unopened = store::entries(conn, &seal, |entry| {
                 some.push(entry);
                 if some.len() == AT_ONCE {
                     drop(opened.send(mem::replace(&mut some, Vec::with_capacity(AT_ONCE))));
