@@ -197,7 +197,7 @@ fn versions_compare_by_number() {
 }
 
 #[tokio::test]
-async fn postgres_hides_other_schools_from_a_statement_that_forgot_which() {
+async fn t09_postgres_hides_other_schools_from_a_statement_that_forgot_which() {
     TestApp::both(|t| async move {
         let (own, other) = (t.institution("SMAN1").await, t.institution("SMPN2").await);
         t.user(own, "1001", seed::STUDENT).await;

@@ -70,7 +70,7 @@ fn lines_end_as_any_machine_ends_them() {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn t39_what_is_written_is_no_formula_and_is_read_again() {
     let texts = ["=1+1", "+62812", "Siti; \"Aminah\",\nbaris", "@x", "-", "Renée 日本", "'=a"];
     let rows: Vec<Line> = texts.iter().map(|text| Line((*text).into(), Some(-6.25))).collect();
     let when = ["-6.25", "2025-11-21 06:45:00", "ya", "2025-11-21"];

@@ -195,7 +195,7 @@ async fn an_absence_and_the_check_in_beside_it_are_held_as_one() {
 }
 
 #[tokio::test]
-async fn a_teacher_corrects_his_own_classes_an_administrator_everybody_others_nobody() {
+async fn t08_a_teacher_corrects_his_own_classes_an_administrator_everybody_others_nobody() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
         let other = crate::attendance::tests::school(&t, "B", "5101").await;

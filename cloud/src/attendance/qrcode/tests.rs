@@ -73,7 +73,7 @@ async fn the_token_that_is_shown_is_the_one_that_is_accepted() {
 }
 
 #[tokio::test]
-async fn nobody_but_an_admin_records_somebody_else() {
+async fn t07_nobody_but_an_admin_records_somebody_else() {
     both(async |t| {
         let school = school(&t, "A", "5001").await;
         let other = super::super::tests::school(&t, "B", "5101").await;
